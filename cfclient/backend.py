@@ -1,0 +1,46 @@
+"""The waist between asking and answering: a backend takes an action and gives its answer.
+
+Everything that answers is a `Backend`: the documented endpoint, the emulator, today's Cloudflare, a
+`Client`, and every wrapper around one of them. Everything that makes one from credentials is a `Connect`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
+
+import attrs
+
+from .actions import Action
+
+__all__ = ["Backend", "Connect", "Credentials", "RawBackend"]
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Credentials:
+    """Who asks: the account's e-mail address and its API key (§2.1). The key is in no repr."""
+
+    email: str
+    token: str = attrs.field(repr=False)
+
+
+class Backend(Protocol):
+    """Carries actions out."""
+
+    async def perform(self, action: Action[T], /) -> T:
+        """The answer to this action, or a `CloudflareError`."""
+        ...
+
+
+@runtime_checkable
+class RawBackend(Backend, Protocol):
+    """A backend that has the service's own reply to show."""
+
+    async def raw(self, action: Action[Any], /) -> dict[str, Any]:
+        """The whole decoded reply, the echoed request left out."""
+        ...
+
+
+Connect: TypeAlias = Callable[[Credentials], Backend]

@@ -1,0 +1,41 @@
+"""The waist between a backend and HTTP: one request, one reply, both plain values.
+
+Adapters live beside this file, one for each HTTP library, and are imported when they are used.
+An adapter raises `ConnectionFailed` where no answer came, and returns whatever answer did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import attrs
+
+__all__ = ["Http", "Reply", "Request"]
+
+
+@attrs.frozen(kw_only=True)
+class Request:
+    """One HTTP request; its headers and its body may hold a key and are in no repr."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False, hash=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Reply:
+    """One HTTP reply; its body may echo a key and is in no repr. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False, hash=False)
+    body: bytes = attrs.field(default=b"", repr=False)
+
+
+class Http(Protocol):
+    """Exchanges requests for replies."""
+
+    async def exchange(self, request: Request, /) -> Reply:
+        """The reply, its body read to the end; `ConnectionFailed` where none came."""
+        ...

@@ -1,0 +1,162 @@
+"""Listings that fill more than one page: iterators that hold nothing between two items.
+
+Three rules, from what the service really did:
+
+1. A page's `count` is its own size; the next offset is advanced by what came.
+2. A page without entries ends the listing, whatever its `has_more` claims.
+3. A page that brings no entry that was not there before ends it too.
+
+The plain iterators own no task, cancel scope or connection between two items: one that is abandoned
+leaks nothing. Fetching ahead needs a task, so it is a block: `async with listing.ahead() as items`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Generic, TypeVar
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from .models import Page
+
+__all__ = ["Items", "Listing", "Pages"]
+
+T = TypeVar("T")
+
+Fetch = Callable[[int], Awaitable[Page[T]]]
+
+
+class Pages(AsyncIterator[Page[T]]):
+    """The pages of a listing, one request each, as the service gave them."""
+
+    def __init__(self, fetch: Fetch[T], key: Callable[[T], str]) -> None:
+        self._fetch = fetch
+        self._key = key
+        self._seen: set[str] = set()
+        self._done = False
+        #: where the next page begins
+        self.offset = 0
+
+    def __repr__(self) -> str:
+        """Where it stands."""
+        state = "done" if self._done else f"next offset {self.offset}"
+        return f"<Pages: {len(self._seen)} entries read, {state}>"
+
+    async def __anext__(self) -> Page[T]:
+        """The next page; a failed fetch can be tried again by asking again."""
+        if self._done:
+            raise StopAsyncIteration
+        page = await self._fetch(self.offset)
+        keys = {self._key(entry) for entry in page.objs}
+        new = not keys <= self._seen
+        self._seen |= keys
+        self.offset += len(page.objs)
+        self._done = not (page.has_more and new)
+        # The first page is given even if it is empty; a later one that brings nothing new is not.
+        if not new and self.offset > len(page.objs):
+            raise StopAsyncIteration
+        return page
+
+
+class Items(AsyncIterator[T]):
+    """The entries of a listing, one after the other; an entry that comes twice is given once."""
+
+    def __init__(self, pages: AsyncIterator[Page[T]], key: Callable[[T], str]) -> None:
+        self._pages = pages
+        self._key = key
+        self._given: set[str] = set()
+        self._page: tuple[T, ...] = ()
+        self._next = 0
+
+    def __repr__(self) -> str:
+        """Where it stands."""
+        return f"<Items: {len(self._given)} given, {len(self._page) - self._next} more at hand>"
+
+    async def __anext__(self) -> T:
+        """The next entry."""
+        while True:
+            while self._next < len(self._page):
+                entry = self._page[self._next]
+                self._next += 1
+                key = self._key(entry)
+                if key not in self._given:
+                    self._given.add(key)
+                    return entry
+            self._page = (await anext(self._pages)).objs
+            self._next = 0
+
+
+class Listing(Generic[T]):
+    """What `client.records(zone)` and `client.zones()` return; each iteration begins at the beginning."""
+
+    def __init__(self, fetch: Fetch[T], key: Callable[[T], str], what: str) -> None:
+        self._fetch = fetch
+        self._key = key
+        self._what = what
+
+    def __repr__(self) -> str:
+        """What is listed."""
+        return f"<Listing of {self._what}>"
+
+    def __aiter__(self) -> Items[T]:
+        """The entries, a page fetched when it is needed."""
+        return Items(self.pages(), self._key)
+
+    def pages(self) -> Pages[T]:
+        """The pages as the service gave them, fetched when they are needed."""
+        return Pages(self._fetch, self._key)
+
+    async def all(self) -> list[T]:
+        """Every entry, in a list."""
+        return [entry async for entry in self]
+
+    def ahead(self, pages: int = 1) -> AbstractAsyncContextManager[Items[T]]:
+        """A block in which up to `pages` pages are fetched before they are asked for.
+
+        A fetch that fails shows itself after the entries of the good pages, as itself and not in a
+        group; so does an error of the block's own body. Leaving the block ends the fetching.
+        """
+        if pages < 1:
+            raise ValueError(f"pages={pages!r} is not valid: expected a whole number of at least 1")
+        return self._ahead(pages)
+
+    @asynccontextmanager
+    async def _ahead(self, pages: int) -> AsyncIterator[Items[T]]:
+        send, receive = anyio.create_memory_object_stream[Page[T]](pages - 1)
+        source = _Fetched(receive)
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks, receive:
+            tasks.start_soon(self._produce, send, source)
+            try:
+                yield Items(source, self._key)
+            except Exception as error:  # raised below, outside of the group
+                failure = error
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _produce(self, send: MemoryObjectSendStream[Page[T]], source: _Fetched[T]) -> None:
+        async with send:
+            try:
+                async for page in self.pages():
+                    await send.send(page)
+            except Exception as error:  # given to the consumer after the good pages
+                source.failure = error
+
+
+class _Fetched(AsyncIterator[Page[T]]):
+    """The pages that the block's task fetched, then its failure if it had one."""
+
+    def __init__(self, receive: MemoryObjectReceiveStream[Page[T]]) -> None:
+        self._receive = receive
+        self.failure: Exception | None = None
+
+    async def __anext__(self) -> Page[T]:
+        try:
+            return await self._receive.receive()
+        except anyio.EndOfStream:
+            if self.failure is not None:
+                raise self.failure from None
+            raise StopAsyncIteration from None

@@ -1,0 +1,236 @@
+"""The shape of what goes into an action: each function returns the value in its one form or raises.
+
+What a particular service allows beyond the shape (which ttl, which record types) is that service's
+own table, in `limits.py`.
+"""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from .errors import InvalidInput
+
+__all__ = [
+    "domain_name",
+    "flag",
+    "host_name",
+    "integer",
+    "ip_address",
+    "ipv4_address",
+    "ipv6_address",
+    "is_label",
+    "listed",
+    "loc_text",
+    "names",
+    "record_name",
+    "text",
+    "txt_text",
+    "web_url",
+]
+
+E = TypeVar("E", bound=enum.Enum)
+
+_ZONE_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+# Owner names are laxer than host names: underscores, RFC 2317's slashes, hyphens at either end.
+_NAME_LABEL = re.compile(r"[a-z0-9_/-]{1,63}")
+_ZONE_ID = re.compile(r"[0-9a-f]{32}")
+
+# RFC 1876 §3: degrees, optional minutes and seconds, hemisphere, altitude, optional size and precisions.
+_LOC = re.compile(
+    r"(?P<lat>\d{1,2})(?: (?P<latm>[0-5]?\d)(?: (?P<lats>[0-5]?\d(?:\.\d{1,3})?))?)? [NS] "
+    r"(?P<lon>\d{1,3})(?: (?P<lonm>[0-5]?\d)(?: (?P<lons>[0-5]?\d(?:\.\d{1,3})?))?)? [EW] "
+    r"(?P<alt>-?\d+(?:\.\d{1,2})?)m?(?P<precisions>(?: \d+(?:\.\d{1,2})?m?){0,3})",
+    re.IGNORECASE,
+)
+
+# A record's data is at most 65,535 octets, in strings of at most 255, each with an octet of length.
+MAX_TXT_OCTETS = 65_535 - 256
+
+
+def _ascii(parameter: str, value: object, expected: str) -> str:
+    """The name in lower-case Punycode, without the final dot."""
+    if not isinstance(value, str):
+        raise InvalidInput.of(parameter, value, expected)
+    name = value.strip().removesuffix(".")
+    if not name.isascii():
+        # httpx and anyio both depend on it; loaded only for names that need it.
+        import idna
+
+        try:
+            name = ".".join(
+                label if label.isascii() else idna.encode(label, uts46=True).decode()
+                for label in re.split("[.\u3002\uff0e\uff61]", name)
+            )
+        except idna.IDNAError as error:
+            raise InvalidInput.of(parameter, value, f"{expected} ({error})") from None
+    return name.lower()
+
+
+def _checked(parameter: str, value: object, expected: str, label: re.Pattern[str], *, wildcard: bool) -> str:
+    name = _ascii(parameter, value, expected)
+    labels = name.split(".")
+    if wildcard and labels[0] == "*":
+        labels = labels[1:] or ["x"]
+    if len(name) > 253 or not all(label.fullmatch(part) for part in labels):
+        raise InvalidInput.of(parameter, value, expected)
+    return name
+
+
+def domain_name(value: str, parameter: str = "zone") -> str:
+    """A zone: a domain of at least two labels, or a zone id of 32 hexadecimal digits."""
+    expected = "a domain name such as 'example.com'"
+    name = _checked(parameter, value, expected, _ZONE_LABEL, wildcard=False)
+    if "." not in name and not _ZONE_ID.fullmatch(name):
+        raise InvalidInput.of(parameter, value, expected)
+    return name
+
+
+def names(value: str | Iterable[str]) -> tuple[str, ...]:
+    """One or more zones, given as an iterable or as the wire's comma-separated text."""
+    parts: Iterable[str] = value.split(",") if isinstance(value, str) else value
+    if not (zones := tuple(domain_name(part, "zones") for part in parts)):
+        raise InvalidInput.of("zones", value, "at least one domain name")
+    return zones
+
+
+def record_name(value: str) -> str:
+    """A record's name: relative, absolute, `@` or the zone itself for the apex; `*` as first label."""
+    if value == "@":
+        return value
+    expected = "a name such as 'www', 'www.example.com', '*' or '@'"
+    return _checked("name", value, expected, _NAME_LABEL, wildcard=True)
+
+
+def is_label(value: str) -> bool:
+    """Whether this is one label of a name."""
+    return _NAME_LABEL.fullmatch(value) is not None
+
+
+def host_name(value: str, parameter: str) -> str:
+    """A name that another record points to; an address is not one, the root (`.`) is."""
+    if value == ".":
+        return value
+    expected = "a host name such as 'mail.example.com', not an address"
+    name = _checked(parameter, value, expected, _NAME_LABEL, wildcard=False)
+    if _is_address(name):
+        raise InvalidInput.of(parameter, value, expected)
+    return name
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _address(parameter: str, value: object, make: Callable[[str], object], expected: str) -> str:
+    try:
+        # An int would be taken for a packed address.
+        return str(make(str(value).strip()))
+    except ValueError:
+        raise InvalidInput.of(parameter, value, expected) from None
+
+
+def ip_address(value: str | ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """An IPv4 or IPv6 address, in its canonical text."""
+    return _address("ip", value, ipaddress.ip_address, "an IPv4 or IPv6 address such as '192.0.2.1'")
+
+
+def ipv4_address(value: str) -> str:
+    """The content of an A record."""
+    return _address("content", value, ipaddress.IPv4Address, "an IPv4 address such as '192.0.2.1' for type A")
+
+
+def ipv6_address(value: str) -> str:
+    """The content of an AAAA record."""
+    return _address("content", value, ipaddress.IPv6Address, "an IPv6 address such as '2001:db8::1' for type AAAA")
+
+
+def web_url(value: str) -> str:
+    """An absolute http or https URL with a host."""
+    expected = "an absolute URL such as 'https://www.example.com/style.css'"
+    if not isinstance(value, str):
+        raise InvalidInput.of("url", value, expected)
+    try:
+        parts = urlsplit(value)
+        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound = False
+    if not sound or re.search(r"[\x00-\x20\x7f]", value):
+        raise InvalidInput.of("url", value, expected)
+    return value
+
+
+def integer(parameter: str, value: int | str | None, low: int, high: int | None = None) -> int:
+    """A whole number within bounds, given as a number or as its text."""
+    expected = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
+    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,18}\s*", value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
+        raise InvalidInput.of(parameter, value, expected)
+    return int(value)
+
+
+def flag(parameter: str, value: bool | int | str, *, on: tuple[str, ...] = ("1",)) -> bool:
+    """On or off, given as a bool or as the wire's own number or text."""
+    known = {"0": False, **dict.fromkeys(on, True)}
+    state = value if isinstance(value, bool) else known.get(str(value).strip())
+    if state is None:
+        raise InvalidInput.of(parameter, value, "True or False, or the wire's " + ", ".join(known))
+    return state
+
+
+def listed(parameter: str, value: object, members: type[E], *, allowed: Iterable[E] | None = None) -> E:
+    """A member of an enumeration, given as the member or as the wire's own text or number."""
+    choices = list(allowed if allowed is not None else members)
+    for member in choices:
+        if value == member.value or (str(value) == str(member.value) and not isinstance(value, bool)):
+            return member
+    offer = ", ".join(f"{member.value!r} ({member.name})" for member in choices)
+    raise InvalidInput.of(parameter, value, f"one of {offer}")
+
+
+def text(parameter: str, value: object, *, empty: bool = False) -> str:
+    """Text that can travel: no NUL, no half of a surrogate pair, and not empty unless that is allowed."""
+    expected = "text" if empty else "text that is not empty"
+    if not isinstance(value, str) or not (value or empty) or "\x00" in value:
+        raise InvalidInput.of(parameter, value, expected)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidInput.of(parameter, value, "text that can be encoded as UTF-8") from None
+    return value
+
+
+def txt_text(value: str) -> str:
+    """The content of a TXT or SPF record: what fits into one record's data."""
+    if len(value.encode()) > MAX_TXT_OCTETS:
+        raise InvalidInput.of("content", value, f"at most {MAX_TXT_OCTETS} octets of text for one record")
+    return value
+
+
+def loc_text(value: str) -> str:
+    """The content of a LOC record, as RFC 1876 §3 writes it; a leading `IN LOC` is dropped."""
+    expected = "a location as RFC 1876 writes it, such as '51 30 12.748 N 0 7 39.611 W 0m 1m 10000m 10m'"
+    body = " ".join(value.split())
+    if body.upper().startswith("IN LOC "):
+        body = body[7:]
+    match = _LOC.fullmatch(body)
+    if match is None:
+        raise InvalidInput.of("content", value, expected)
+    for degrees, minutes, seconds, limit in (("lat", "latm", "lats", 90), ("lon", "lonm", "lons", 180)):
+        whole = int(match[degrees]) + int(match[minutes] or 0) / 60 + float(match[seconds] or 0) / 3600
+        if whole > limit:
+            raise InvalidInput.of("content", value, expected)
+    if not -100_000.0 <= float(match["alt"]) <= 42_849_672.95:
+        raise InvalidInput.of("content", value, expected + " (altitude from -100000 m to 42849672.95 m)")
+    if any(float(size.rstrip("mM")) > 90_000_000.0 for size in match["precisions"].split()):
+        raise InvalidInput.of("content", value, expected + " (size and precisions up to 90000000 m)")
+    return body
