@@ -1,0 +1,89 @@
+"""CloudFlare's Client Interface API, version 1: one form POST for each action (§1.1, §2)."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from cfclient import limits, wire
+from cfclient._version import __version__
+from cfclient.actions import Action
+from cfclient.backend import Credentials
+from cfclient.errors import ConfigurationError
+from cfclient.http import Http, Reply, Request
+
+__all__ = ["DEFAULT_URL", "V1", "checked_address"]
+
+T = TypeVar("T")
+
+#: where the document says the API is (§2); CloudFlare switched it off in 2018
+DEFAULT_URL: Final = "https://www.cloudflare.com/api_json.html"
+
+_HEADERS: Final = {
+    "content-type": "application/x-www-form-urlencoded",
+    "accept": "application/json",
+    "user-agent": f"cfclient/{__version__}",
+}
+
+
+def checked_address(url: str, *, allow_plain_http: bool = False) -> str:
+    """The address, if a key may be sent there: https, or http to this very machine."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        sound = parts.scheme in {"http", "https"} and bool(host) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        sound, host, parts = False, "", urlsplit("")
+    if not sound:
+        raise ConfigurationError(f"{url!r} is not an address: expected an absolute URL such as {DEFAULT_URL}")
+    if parts.username is not None:
+        raise ConfigurationError("the address holds a user name or password; give them as email= and token=")
+    if parts.query or parts.fragment:
+        raise ConfigurationError("the address has a query or a fragment; the API takes its parameters in the body")
+    if parts.scheme == "http" and not allow_plain_http and not _is_loopback(host):
+        raise ConfigurationError(
+            f"{url!r} would send the API key unencrypted; use https, or say allow_plain_http=True to mean it"
+        )
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class V1:
+    """The documented endpoint, for one account, over any `Http`."""
+
+    def __init__(
+        self, http: Http, credentials: Credentials, *, url: str = DEFAULT_URL, allow_plain_http: bool = False
+    ) -> None:
+        self._http = http
+        self._credentials = credentials
+        self._url = checked_address(url, allow_plain_http=allow_plain_http)
+
+    def __repr__(self) -> str:
+        """Where, and for whom."""
+        return f"<V1 {self._url} as {self._credentials.email}>"
+
+    async def perform(self, action: Action[T], /) -> T:
+        """The answer of the service (§2), checked against its limits before anything is sent."""
+        reply = await self._exchange(action)
+        return wire.read(action, reply.body, status=reply.status, hide=(self._credentials.token,))
+
+    async def raw(self, action: Action[Any], /) -> dict[str, Any]:
+        """The whole decoded reply, the echoed request left out."""
+        reply = await self._exchange(action)
+        return wire.raw(action, reply.body, status=reply.status, hide=(self._credentials.token,))
+
+    async def _exchange(self, action: Action[Any]) -> Reply:
+        limits.V1.check(action)
+        # The body holds the key, so it is never a local: a kept exception keeps the frame's locals.
+        return await self._http.exchange(
+            Request(method="POST", url=self._url, headers=_HEADERS, body=wire.form(action, self._credentials))
+        )

@@ -1,0 +1,181 @@
+"""Many actions at once: bounded, streamed, and nothing left running.
+
+A refusal of one action is an outcome like any other, so it never stops the rest unless asked to.
+Anything that is not a `CloudflareError` is a fault of the program and ends the whole job, as itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypeVar, cast
+
+import anyio
+import attrs
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from .actions import Action
+from .backend import Backend
+from .errors import CloudflareError
+
+__all__ = ["Outcome", "Outcomes", "perform_all", "stream_all"]
+
+T = TypeVar("T")
+
+Actions = Iterable[Action[T]] | AsyncIterable[Action[T]]
+
+
+@attrs.frozen(kw_only=True)
+class Outcome(Generic[T]):
+    """What became of one action: an answer, or an error."""
+
+    #: the action's place in the order in which the actions were given, from 0
+    index: int
+    action: Action[T]
+    #: None where there is an error, and where the action has no answer
+    answer: T | None = None
+    error: CloudflareError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return self.error is None
+
+    def unwrap(self) -> T:
+        """The answer; raises the error where there is one."""
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.answer)
+
+
+class Outcomes(AsyncIterator[Outcome[T]]):
+    """The outcomes of a `stream_all` block, as they come or in the order of the actions."""
+
+    def __init__(
+        self, receive: MemoryObjectReceiveStream[Outcome[T]], places: anyio.Semaphore, *, ordered: bool
+    ) -> None:
+        self._receive = receive
+        self._places = places
+        self._ordered = ordered
+        self._early: dict[int, Outcome[T]] = {}
+        self._next = 0
+
+    async def __anext__(self) -> Outcome[T]:
+        """The next outcome."""
+        while self._next not in self._early:
+            try:
+                outcome = await self._receive.receive()
+            except anyio.EndOfStream:
+                raise StopAsyncIteration from None
+            # Unordered, whatever comes is the next one.
+            self._early[outcome.index if self._ordered else self._next] = outcome
+        outcome = self._early.pop(self._next)
+        self._next += 1
+        self._places.release()
+        return outcome
+
+
+class _Job(Generic[T]):
+    """The workers of one block, which share the source of actions."""
+
+    def __init__(self, backend: Backend, actions: Actions[T], places: anyio.Semaphore, *, stop_on_error: bool) -> None:
+        self._backend = backend
+        # Not a generator of ours: one that is left half-way would be closed by the garbage collector.
+        self._source = aiter(actions) if isinstance(actions, AsyncIterable) else iter(actions)
+        self._turn = anyio.Lock()
+        self._places = places
+        self._stop_on_error = stop_on_error
+        self._taken = 0
+        self._stopped = False
+
+    async def _take(self) -> tuple[int, Action[T]] | None:
+        """The next action with its number; one worker at a time asks the source."""
+        async with self._turn:
+            # A place is given back when its outcome is taken, so that ordered outcomes cannot pile up.
+            await self._places.acquire()
+            if self._stopped:
+                return None
+            try:
+                action = await anext(self._source) if isinstance(self._source, AsyncIterator) else next(self._source)
+            except (StopIteration, StopAsyncIteration):
+                self._stopped = True
+                return None
+            self._taken += 1
+            return self._taken - 1, action
+
+    async def work(self, send: MemoryObjectSendStream[Outcome[T]]) -> None:
+        async with send:
+            while (taken := await self._take()) is not None:
+                index, action = taken
+                outcome: Outcome[T]
+                try:
+                    answer = await self._backend.perform(action)
+                    outcome = Outcome(index=index, action=action, answer=answer)
+                except CloudflareError as error:
+                    self._stopped = self._stopped or self._stop_on_error
+                    outcome = Outcome(index=index, action=action, error=error)
+                await send.send(outcome)
+
+
+@asynccontextmanager
+async def stream_all(
+    backend: Backend,
+    actions: Actions[T],
+    *,
+    concurrency: int = 32,
+    ordered: bool = False,
+    stop_on_error: bool = False,
+) -> AsyncIterator[Outcomes[T]]:
+    """A block in which the actions are performed, at most `concurrency` at a time, as their outcomes are taken.
+
+    Args:
+        backend: who performs them; a `Client` is one.
+        actions: any mixture; an iterable or an asynchronous one, which is read no further than needed.
+        concurrency: how many are under way at a time, 1 or more.
+        ordered: give the outcomes in the order of the actions instead of as they come.
+        stop_on_error: begin no further action after the first error; those under way still finish.
+
+    Leaving the block, by whatever way, ends all that is under way.
+    An error of the block's own body comes out as itself, not in a group.
+    """
+    if concurrency < 1:
+        raise ValueError(f"concurrency={concurrency!r} is not valid: expected a whole number of at least 1")
+    places = anyio.Semaphore(2 * concurrency)
+    send, receive = anyio.create_memory_object_stream[Outcome[T]](concurrency)
+    job: _Job[T] = _Job(backend, actions, places, stop_on_error=stop_on_error)
+    failure: Exception | None = None
+    try:
+        async with anyio.create_task_group() as tasks, receive:
+            with send:
+                for _ in range(concurrency):
+                    tasks.start_soon(job.work, send.clone())
+            try:
+                yield Outcomes(receive, places, ordered=ordered)
+            except Exception as error:  # raised below, outside of the group
+                failure = error
+            tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        failure = failure or _first_fault(group)
+        if failure is None:
+            raise
+    if failure is not None:
+        raise failure
+
+
+def _first_fault(group: BaseExceptionGroup[BaseException]) -> Exception | None:
+    """The first fault of a worker: what follows it is the same again, or a consequence."""
+    _, faults = group.split(anyio.get_cancelled_exc_class())
+    error: BaseException | None = faults
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseException", error.exceptions[0])
+    return error if isinstance(error, Exception) else None
+
+
+async def perform_all(
+    backend: Backend, actions: Actions[Any], *, concurrency: int = 32, stop_on_error: bool = False
+) -> list[Outcome[Any]]:
+    """The outcomes of all actions, in the order of the actions; see `stream_all`."""
+    async with stream_all(
+        backend, actions, concurrency=concurrency, ordered=True, stop_on_error=stop_on_error
+    ) as outcomes:
+        return [outcome async for outcome in outcomes]

@@ -1,0 +1,223 @@
+"""From one address to a ready client: the only place that knows every part.
+
+    https://www.cloudflare.com/api_json.html   version 1, wherever it is served
+    emulator:?zones=25&seed=7                  CloudFlare in memory, in this process
+
+Each of the three settings (address, e-mail, key) is looked for in the arguments, then in the
+environment (`CFCLIENT_URL`, `CFCLIENT_EMAIL`, `CFCLIENT_TOKEN`), then in a profile of `config.toml`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import parse_qsl, urlsplit
+
+import attrs
+
+from .backend import Backend, Connect, Credentials
+from .backends.emulator import DEMO, Emulator
+from .client import Client
+from .errors import ConfigurationError, InvalidInput
+from .http import Http
+from .loops import Home
+from .shapes import integer
+
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["Settings", "config_path", "connect", "emulator", "emulator_at", "settings"]
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """Where to ask and as whom; the key is in no repr."""
+
+    url: str
+    credentials: Credentials
+
+
+def config_path() -> Path:
+    """Where `config.toml` is on this platform."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "cfclient" / "config.toml"
+
+
+def _profile(name: str | None) -> Mapping[str, str]:
+    """The settings of one profile; without a name those of "default", which need not be there."""
+    path = config_path()
+    wanted = name or os.environ.get("CFCLIENT_PROFILE")
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        data = {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+    profiles = data.get("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(profile, dict) for profile in profiles.values()):
+        raise ConfigurationError(f"{path}: expected tables such as [profiles.default]")
+    if wanted is not None and wanted not in profiles:
+        known = ", ".join(sorted(profiles)) or "none"
+        raise ConfigurationError(f"there is no profile {wanted!r} in {path} (profiles there: {known})")
+    profile: Mapping[str, str] = profiles.get(wanted or "default", {})
+    if odd := [key for key, value in profile.items() if key not in _SETTINGS or not isinstance(value, str)]:
+        raise ConfigurationError(
+            f"{path}: profile {wanted or 'default'!r} has {odd[0]!r}: expected url, email or token"
+        )
+    return profile
+
+
+_SETTINGS: Final = {"url": "CFCLIENT_URL", "email": "CFCLIENT_EMAIL", "token": "CFCLIENT_TOKEN"}
+
+
+def settings(
+    url: str | None = None, *, email: str | None = None, token: str | None = None, profile: str | None = None
+) -> Settings:
+    """The address and the credentials, from the arguments, the environment, or a profile.
+
+    An emulator has credentials of its own, which hold unless the arguments say otherwise.
+
+    Raises:
+        ConfigurationError: one is missing; the message names all three places.
+    """
+    stored = _profile(profile)
+    given = {"url": url, "email": email, "token": token}
+
+    def find(name: str) -> str:
+        value = given[name] or os.environ.get(_SETTINGS[name]) or stored.get(name)
+        if not value:
+            raise ConfigurationError(
+                f"no {name} is given: pass {name}=, or set {_SETTINGS[name]}, "
+                f"or put `{name}` into a profile of {config_path()}"
+            )
+        return value
+
+    address = find("url")
+    if address.startswith("emulator:"):
+        return Settings(url=address, credentials=Credentials(email or DEMO.email, token or DEMO.token))
+    return Settings(url=address, credentials=Credentials(find("email"), find("token")))
+
+
+def emulator(
+    *,
+    zones: int = 25,
+    seed: int = 1,
+    page_size: int = 180,
+    limit: tuple[int, float] | None = (1200, 300.0),
+    latency: float = 0.0,
+) -> Emulator:
+    """CloudFlare in memory, with the demo account in it: `connect(cfclient.emulator(zones=3).connect)`.
+
+    Args:
+        zones: how many zones the account has.
+        seed: the same seed makes the same account.
+        page_size: how many zones or records one reply lists.
+        limit: how many calls in how many seconds an account may make, or None for any number.
+        latency: seconds that each call takes.
+    """
+    return Emulator.demo(zones=zones, seed=seed, page_size=page_size, limit=limit, latency=latency)
+
+
+def emulator_at(url: str) -> Emulator:
+    """The emulator that an address such as `emulator:?zones=25&seed=7` describes.
+
+    Options: `zones`, `seed`, `page_size`, `limit` (as `1200/300`, or `none`) and `latency` (milliseconds).
+    """
+    parts = urlsplit(url)
+    if parts.netloc or parts.path or parts.fragment:
+        raise ConfigurationError(
+            f"{url!r} is not an emulator's address: expected one such as emulator:?zones=25&seed=7"
+        )
+    options: dict[str, Any] = {}
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        try:
+            if name in {"zones", "seed", "page_size"}:
+                options[name] = integer(name, value, 1 if name == "page_size" else 0)
+            elif name == "latency":
+                options[name] = integer(name, value, 0, 600_000) / 1000
+            elif name == "limit":
+                calls, _, seconds = value.partition("/")
+                options[name] = None if value == "none" else (integer(name, calls, 1), float(integer(name, seconds, 1)))
+            else:
+                raise InvalidInput.of(name, value, "one of zones, seed, page_size, limit, latency")
+        except InvalidInput as error:
+            raise ConfigurationError(f"{url}: {error.msg}") from None
+    return emulator(**options)
+
+
+@asynccontextmanager
+async def connect(
+    url: str | Connect | None = None,
+    *,
+    email: str | None = None,
+    token: str | None = None,
+    profile: str | None = None,
+    http: Http | httpx.AsyncClient | None = None,
+    allow_plain_http: bool = False,
+) -> AsyncIterator[Client]:
+    """A block in which a client is open: `async with cfclient.connect(...) as cf: await cf.stats(...)`.
+
+    Args:
+        url: one address for everything: an https URL is version 1, `emulator:?zones=25&seed=7` is the
+            emulator. Or anything that makes a backend of credentials, such as an emulator's `connect`.
+        email: the account's e-mail address.
+        token: the account's API key.
+        profile: the name of a profile in `config.toml`.
+        http: an adapter, or an `httpx.AsyncClient` of your own (proxies, transports, hooks), which is
+            used and never closed. Without it, lanes of one connection each are opened, and closed again.
+        allow_plain_http: send the key unencrypted to an `http:` address that is not on this machine.
+
+    Raises:
+        ConfigurationError: a setting is missing or cannot be used.
+    """
+    home = Home("client")
+    async with AsyncExitStack() as stack:
+        make: Connect
+        if url is not None and not isinstance(url, str):
+            make = url
+            credentials = Credentials(email or DEMO.email, token or DEMO.token)
+        else:
+            found = settings(url, email=email, token=token, profile=profile)
+            credentials = found.credentials
+            if found.url.startswith("emulator:"):
+                make = emulator_at(found.url).connect
+            else:
+                make = await _v1(stack, found.url, http, allow_plain_http=allow_plain_http)
+        client = Client(make(credentials), connect=make, home=home)
+        home.check()
+        try:
+            yield client
+        finally:
+            home.closed = True
+
+
+async def _v1(
+    stack: AsyncExitStack, url: str, http: Http | httpx.AsyncClient | None, *, allow_plain_http: bool
+) -> Connect:
+    from .backends.v1 import V1, checked_address
+
+    checked_address(url, allow_plain_http=allow_plain_http)
+    adapter = await _adapter(stack, http)
+
+    def make(credentials: Credentials) -> Backend:
+        return V1(adapter, credentials, url=url, allow_plain_http=allow_plain_http)
+
+    return make
+
+
+async def _adapter(stack: AsyncExitStack, http: Http | httpx.AsyncClient | None) -> Http:
+    from .http.httpx import Borrowed, Lanes
+
+    if http is None:
+        return await stack.enter_async_context(Lanes())
+    return cast("Http", http) if hasattr(http, "exchange") else Borrowed(cast("httpx.AsyncClient", http))
