@@ -25,7 +25,7 @@ from . import models
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["WHOLE", "Mismatch", "converter", "explained", "structure", "to_str", "unstructure"]
+__all__ = ["WHOLE", "Mismatch", "converter", "explained", "natural", "structure", "to_str", "unstructure"]
 
 Plain = dict[str, Any]
 
@@ -196,9 +196,9 @@ def _has_form(type_: Any) -> bool:
 
 
 def _form_in(type_: Any, conv: Converter) -> Callable[[Any, Any], Any]:
-    form = _form_of(type_)
-    if form in _READ_FORM:
-        return _READ_FORM[form]
+    read = _READ_FORM.get(cast("models.Form", _form_of(type_)))
+    if read is not None:
+        return read
     plain = type_.__origin__
     hook = conv.get_structure_hook(plain)
     return lambda value, _: hook(value, plain)
@@ -217,9 +217,11 @@ def _tuple_in(type_: Any, conv: Converter) -> Callable[[Any, Any], Any]:
     hook = conv.get_structure_hook(of_list)
 
     def convert(value: Any, _: object) -> tuple[Any, ...]:
-        if value is not None and not isinstance(value, list):
+        if not value:
+            return ()
+        if not isinstance(value, list):
             raise Mismatch("a list", value)
-        return tuple(hook(value, of_list)) if value else ()
+        return tuple(hook(value, of_list))
 
     return convert
 
@@ -326,3 +328,29 @@ def explained(error: Exception) -> str:
         if isinstance(error, Mismatch)
         else f"the reply is not of the documented shape ({type(error).__name__})"
     )
+
+
+@functools.cache
+def _natural_converter() -> Converter:
+    from cattrs import Converter
+    from cattrs.gen import make_dict_unstructure_fn, override
+
+    conv = Converter()
+
+    def class_out(type_: Any) -> Callable[[Any], Plain]:
+        names: Any = {field.name: override(rename=_key(field.name)) for field in attrs.fields(type_)}
+        return make_dict_unstructure_fn(type_, conv, **names)
+
+    conv.register_unstructure_hook_factory(attrs.has, class_out)
+    conv.register_unstructure_hook(datetime, lambda value: value.isoformat().replace("+00:00", "Z"))
+    for type_ in _OPEN:
+        conv.register_unstructure_hook(type_, operator.attrgetter("value"))
+    conv.register_unstructure_hook_func(
+        _has_form, lambda value: list(value) if isinstance(value, tuple) else conv.unstructure(value)
+    )
+    return conv
+
+
+def natural(value: Any) -> Any:
+    """A value as plain data for reports and programs: numbers, booleans, ISO 8601 times; nothing left out."""
+    return _natural_converter().unstructure(value)
