@@ -21,7 +21,7 @@ OPEN = [*models.OpenStr.__subclasses__(), *models.OpenInt.__subclasses__()]
 @pytest.mark.parametrize("cls", OPEN)
 def test_an_unknown_value_is_kept(cls: Any) -> None:
     """As an unnamed member that equals the wire's value, and survives copies."""
-    value = "brand new" if issubclass(cls, str) else 4711
+    value = "brand new" if cls in models.OpenStr.__subclasses__() else 4711
 
     member = cls(value)
 

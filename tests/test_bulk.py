@@ -1,0 +1,265 @@
+"""Many actions at once: bounded, streamed, in order or not, and nothing left running."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, TypeVar, cast
+
+import anyio
+import pytest
+
+from cfclient import actions as act
+from cfclient.actions import Action
+from cfclient.bulk import Outcome, perform_all, stream_all
+from cfclient.errors import ApiError, ConnectionFailed
+
+pytestmark = pytest.mark.anyio
+
+T = TypeVar("T")
+
+
+class Service:
+    """Answers `ip_lkup` with the address after a random while; refuses those that end in .0."""
+
+    def __init__(self, seed: int = 1) -> None:
+        self.random = random.Random(seed)
+        self.running = 0
+        self.most = 0
+        self.begun = 0
+        self.cancelled = 0
+
+    async def perform(self, action: Action[T], /) -> T:
+        assert isinstance(action, act.IpLkup)
+        self.begun += 1
+        self.running += 1
+        self.most = max(self.most, self.running)
+        try:
+            await anyio.sleep(self.random.random() / 500)
+        except anyio.get_cancelled_exc_class():
+            self.cancelled += 1
+            raise
+        finally:
+            self.running -= 1
+        if action.ip.endswith(".0"):
+            raise ApiError("No.", action="ip_lkup")
+        return cast("T", action.ip)
+
+
+def lookups(number: int) -> list[act.IpLkup]:
+    """So many different addresses."""
+    return [act.IpLkup(f"2001:db8::{index + 1:x}") for index in range(number)]
+
+
+@pytest.mark.parametrize("concurrency", [1, 2, 7])
+async def test_outcomes_come_in_order_and_bounded(concurrency: int) -> None:
+    """perform_all: as many outcomes as actions, each with its own."""
+    service, actions = Service(), lookups(60)
+
+    outcomes = await perform_all(service, actions, concurrency=concurrency)
+
+    assert [(index, action, action.ip) for index, action in enumerate(actions)] == [
+        (outcome.index, outcome.action, outcome.unwrap()) for outcome in outcomes
+    ]
+    assert concurrency == service.most
+
+
+async def test_a_refusal_is_an_outcome_and_stops_nothing() -> None:
+    """It is raised only where it is asked for."""
+    actions = [act.IpLkup("192.0.2.0"), act.IpLkup("192.0.2.1")]
+
+    refused, answered = await perform_all(Service(), actions)
+
+    assert (refused.ok, answered.ok) == (False, True)
+    assert isinstance(refused.error, ApiError)
+    with pytest.raises(ApiError):
+        refused.unwrap()
+
+
+async def test_the_first_error_stops_the_rest_where_that_is_asked_for() -> None:
+    """Those under way still finish; those not begun are not begun."""
+    service = Service()
+    actions = [*lookups(5), act.IpLkup("192.0.2.0"), *lookups(50)]
+
+    outcomes = await perform_all(service, actions, concurrency=1, stop_on_error=True)
+
+    assert [outcome.ok for outcome in outcomes] == [True] * 5 + [False]
+    assert service.begun == 6
+
+
+async def test_with_many_under_way_no_outcome_is_lost_by_a_stop() -> None:
+    """What was begun is told, each once, and there is at least one error."""
+    service = Service()
+    actions = [*lookups(20), act.IpLkup("192.0.2.0"), *lookups(200)]
+
+    outcomes = await perform_all(service, actions, concurrency=10, stop_on_error=True)
+
+    assert service.begun == len(outcomes) < 100
+    assert list(range(len(outcomes))) == [outcome.index for outcome in outcomes]
+
+
+async def test_outcomes_as_they_come_are_the_same_outcomes() -> None:
+    """In another order, each once."""
+    actions = lookups(80)
+
+    async with stream_all(Service(), actions, concurrency=20) as outcomes:
+        got = [outcome async for outcome in outcomes]
+
+    assert sorted(got, key=lambda outcome: outcome.index) == await perform_all(Service(2), actions)
+    assert list(range(80)) != [outcome.index for outcome in got]
+
+
+async def test_the_source_is_read_no_further_than_needed() -> None:
+    """A stream of a million actions costs no memory: what is not taken is not begun."""
+    taken = 0
+
+    def source() -> Iterator[act.IpLkup]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield act.IpLkup("192.0.2.1")
+
+    for ordered in (True, False):
+        taken = 0
+        async with stream_all(Service(), source(), concurrency=3, ordered=ordered) as outcomes:
+            for _ in range(10):
+                await anext(outcomes)
+
+        assert 10 <= taken <= 10 + 2 * 3 + 1
+
+
+async def test_ordered_outcomes_do_not_pile_up_behind_a_slow_one() -> None:
+    """At most twice the concurrency is begun while the first is still under way."""
+    gate, begun = anyio.Event(), 0
+
+    class Slow:
+        async def perform(self, action: Action[T], /) -> T:
+            nonlocal begun
+            begun += 1
+            if begun == 1:
+                await gate.wait()
+            return cast("T", begun)
+
+    async with stream_all(Slow(), lookups(200), concurrency=5, ordered=True) as outcomes:
+        await anyio.sleep(0.05)
+        held = begun
+        gate.set()
+        got = [outcome.index async for outcome in outcomes]
+
+    assert held == 10
+    assert list(range(200)) == got
+
+
+async def test_an_asynchronous_source_is_taken() -> None:
+    """Actions that are only known as the work goes on."""
+
+    async def source() -> AsyncIterator[act.IpLkup]:
+        for action in lookups(20):
+            await anyio.lowlevel.checkpoint()
+            yield action
+
+    outcomes = await perform_all(Service(), source(), concurrency=4)
+
+    assert [action.ip for action in lookups(20)] == [outcome.answer for outcome in outcomes]
+
+
+async def test_no_actions_have_no_outcomes() -> None:
+    """And that ends at once."""
+    assert await perform_all(Service(), []) == []
+
+
+async def test_leaving_early_ends_what_is_under_way() -> None:
+    """Nothing runs on behind the block."""
+    service = Service()
+
+    async with stream_all(service, lookups(1000), concurrency=10) as outcomes:
+        await anext(outcomes)
+
+    begun = service.begun
+    await anyio.sleep(0.01)
+    assert (0, begun) == (service.running, service.begun)
+
+
+async def test_cancellation_leaves_nothing_running() -> None:
+    """A timeout around a job of a thousand actions."""
+    service = Service()
+
+    with anyio.move_on_after(0.01) as scope:
+        await perform_all(service, lookups(10_000), concurrency=10)
+
+    assert scope.cancelled_caught
+    assert service.running == 0
+
+
+async def test_the_body_s_own_error_comes_as_itself() -> None:
+    """Not in an ExceptionGroup, and nothing runs on."""
+    service = Service()
+
+    with pytest.raises(KeyError, match="mine"):
+        async with stream_all(service, lookups(1000), concurrency=10) as outcomes:
+            await anext(outcomes)
+            raise KeyError("mine")
+
+    assert service.running == 0
+
+
+async def test_a_fault_of_the_program_ends_the_job_as_itself() -> None:
+    """What is not a CloudflareError is no outcome: the first one comes out, bare."""
+
+    class Faulty:
+        async def perform(self, action: Action[Any], /) -> Any:
+            await anyio.lowlevel.checkpoint()
+            raise ZeroDivisionError(str(action))
+
+    with pytest.raises(ZeroDivisionError):
+        await perform_all(Faulty(), lookups(50), concurrency=10)
+
+
+async def test_a_fault_of_the_source_ends_the_job_as_itself() -> None:
+    """A source that fails is a fault of the program too."""
+
+    def source() -> Iterator[act.IpLkup]:
+        yield from lookups(3)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await perform_all(Service(), source(), concurrency=2)
+
+
+async def test_a_fault_that_is_no_exception_stays_in_its_group() -> None:
+    """A request to exit is the event loop's business, not ours."""
+
+    class Exiting:
+        async def perform(self, action: Action[Any], /) -> Any:
+            await anyio.lowlevel.checkpoint()
+            raise GeneratorExit(str(action))
+
+    with pytest.raises(BaseExceptionGroup):
+        await perform_all(Exiting(), lookups(1))
+
+
+async def test_a_lost_connection_is_an_outcome_too() -> None:
+    """Every CloudflareError is, not only a refusal."""
+
+    class Down:
+        async def perform(self, action: Action[Any], /) -> Any:
+            await anyio.lowlevel.checkpoint()
+            raise ConnectionFailed(str(action.wire_name), maybe_carried_out=False)
+
+    (outcome,) = await perform_all(Down(), lookups(1))
+
+    assert isinstance(outcome.error, ConnectionFailed)
+
+
+async def test_concurrency_is_a_positive_number() -> None:
+    """Said before anything is begun."""
+    with pytest.raises(ValueError, match="concurrency=0 is not valid: expected a whole number of at least 1"):
+        await perform_all(Service(), lookups(1), concurrency=0)
+
+
+def test_an_answer_of_none_is_an_answer() -> None:
+    """Some actions answer nothing."""
+    outcome = Outcome(index=0, action=act.RecDelete("example.com", "1"))
+
+    assert outcome.ok
+    assert outcome.unwrap() is None
