@@ -171,11 +171,10 @@ def web_url(value: str) -> str:
 def integer(parameter: str, value: int | str | None, low: int, high: int | None = None) -> int:
     """A whole number within bounds, given as a number or as its text."""
     expected = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
-    if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,18}\s*", value):
-        value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or value < low or (high is not None and value > high):
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"\s*-?[0-9]{1,18}\s*", value) else value
+    if not isinstance(number, int) or isinstance(number, bool) or number < low or (high is not None and number > high):
         raise InvalidInput.of(parameter, value, expected)
-    return int(value)
+    return int(number)
 
 
 def flag(parameter: str, value: bool | int | str, *, on: tuple[str, ...] = ("1",)) -> bool:

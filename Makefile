@@ -1,0 +1,38 @@
+# The verbs to work with. Each makes its own virtual environment when there is none.
+#   make demo    the bulk audit on the built-in demo account; its findings are no failure
+#   make test    the tests (PYTEST_ARGS="-k paging" for some of them)
+#   make check   formatting, lint, types, and the direction of imports
+#   make bench   the benchmarks
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+.PHONY: demo test check bench
+
+demo: $(VENV)/.demo
+	@$(BIN)/cfclient audit --demo; code=$$?; [ $$code -eq 1 ] || exit $$code
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.bulk
+
+$(VENV)/.demo: pyproject.toml constraints.txt
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cli,server]"
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	@touch $@ $(VENV)/.demo
