@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import tomllib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
@@ -115,6 +116,7 @@ def emulator(
     page_size: int = 180,
     limit: tuple[int, float] | None = (1200, 300.0),
     latency: float = 0.0,
+    clock: Callable[[], float] = time.time,
 ) -> Emulator:
     """CloudFlare in memory, with the demo account in it: `connect(cfclient.emulator(zones=3).connect)`.
 
@@ -124,8 +126,9 @@ def emulator(
         page_size: how many zones or records one reply lists.
         limit: how many calls in how many seconds an account may make, or None for any number.
         latency: seconds that each call takes.
+        clock: what says the time, in seconds since 1970.
     """
-    return Emulator.demo(zones=zones, seed=seed, page_size=page_size, limit=limit, latency=latency)
+    return Emulator.demo(zones=zones, seed=seed, page_size=page_size, limit=limit, latency=latency, clock=clock)
 
 
 def emulator_at(url: str) -> Emulator:
@@ -146,13 +149,22 @@ def emulator_at(url: str) -> Emulator:
             elif name == "latency":
                 options[name] = integer(name, value, 0, 600_000) / 1000
             elif name == "limit":
-                calls, _, seconds = value.partition("/")
-                options[name] = None if value == "none" else (integer(name, calls, 1), float(integer(name, seconds, 1)))
+                options[name] = _limit(value)
             else:
                 raise InvalidInput.of(name, value, "one of zones, seed, page_size, limit, latency")
         except InvalidInput as error:
             raise ConfigurationError(f"{url}: {error.msg}") from None
     return emulator(**options)
+
+
+def _limit(value: str) -> tuple[int, float] | None:
+    calls, _, seconds = value.partition("/")
+    if value == "none":
+        return None
+    try:
+        return integer("limit", calls, 1), float(integer("limit", seconds, 1))
+    except InvalidInput:
+        raise InvalidInput.of("limit", value, "calls/seconds such as 1200/300, or none") from None
 
 
 @asynccontextmanager
@@ -216,8 +228,10 @@ async def _v1(
 
 
 async def _adapter(stack: AsyncExitStack, http: Http | httpx.AsyncClient | None) -> Http:
+    import httpx
+
     from .http.httpx import Borrowed, Lanes
 
     if http is None:
         return await stack.enter_async_context(Lanes())
-    return cast("Http", http) if hasattr(http, "exchange") else Borrowed(cast("httpx.AsyncClient", http))
+    return Borrowed(http) if isinstance(http, httpx.AsyncClient) else http

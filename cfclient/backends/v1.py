@@ -10,7 +10,7 @@ from cfclient import limits, wire
 from cfclient._version import __version__
 from cfclient.actions import Action
 from cfclient.backend import Credentials
-from cfclient.errors import ConfigurationError
+from cfclient.errors import CloudflareError, ConfigurationError
 from cfclient.http import Http, Reply, Request
 
 __all__ = ["DEFAULT_URL", "V1", "checked_address"]
@@ -74,12 +74,20 @@ class V1:
     async def perform(self, action: Action[T], /) -> T:
         """The answer of the service (§2), checked against its limits before anything is sent."""
         reply = await self._exchange(action)
-        return wire.read(action, reply.body, status=reply.status, hide=(self._credentials.token,))
+        try:
+            return wire.read(action, reply.body, status=reply.status, hide=(self._credentials.token,))
+        except CloudflareError as error:
+            failure = _without_frames(error)
+        raise failure
 
     async def raw(self, action: Action[Any], /) -> dict[str, Any]:
         """The whole decoded reply, the echoed request left out."""
         reply = await self._exchange(action)
-        return wire.raw(action, reply.body, status=reply.status, hide=(self._credentials.token,))
+        try:
+            return wire.raw(action, reply.body, status=reply.status, hide=(self._credentials.token,))
+        except CloudflareError as error:
+            failure = _without_frames(error)
+        raise failure
 
     async def _exchange(self, action: Action[Any]) -> Reply:
         limits.V1.check(action)
@@ -87,3 +95,9 @@ class V1:
         return await self._http.exchange(
             Request(method="POST", url=self._url, headers=_HEADERS, body=wire.form(action, self._credentials))
         )
+
+
+def _without_frames(error: CloudflareError) -> CloudflareError:
+    """The error, without the frames that read the reply: a reply may echo the key, and they hold it."""
+    error.__context__ = error.__cause__ = None
+    return error.with_traceback(None)

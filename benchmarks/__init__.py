@@ -1,0 +1,1 @@
+"""The benchmarks of cfclient: each prints ratios of paired runs, and asserts nothing."""

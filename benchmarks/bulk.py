@@ -1,0 +1,239 @@
+"""Bulk zone queries: cfclient beside a plain httpx client on the same work, as ratios of paired runs.
+
+The parent starts one server and, for each number in flight, the two peers in turn; each peer is a
+process of its own (`--worker`) that prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+EMAIL, TOKEN = "demo@example.com", "demo-key"
+IN_FLIGHT = (1, 20, 100, 500, 1000)
+
+
+# -- the two peers: each reads one zone whole and says how many calls that took --------------------------
+
+
+async def with_cfclient(url: str, names: list[str], in_flight: int) -> dict[str, Any]:
+    """The work with cfclient."""
+    import cfclient
+
+    async with cfclient.connect(url, email=EMAIL, token=TOKEN) as cf:
+
+        async def zone(name: str) -> int:
+            calls = 1
+            await cf.zone_settings(name)
+            async for _ in cf.records(name).pages():
+                calls += 1
+            return calls
+
+        return await measured(zone, names, in_flight)
+
+
+async def with_httpx(url: str, names: list[str], in_flight: int) -> dict[str, Any]:
+    """The work with a plain `httpx.AsyncClient` as it comes, `json` and dicts."""
+    import httpx
+
+    async with httpx.AsyncClient() as client:
+
+        async def call(**parameters: str | int) -> dict[str, Any]:
+            reply = await client.post(url, data={"email": EMAIL, "tkn": TOKEN, **parameters})
+            data: dict[str, Any] = reply.json()
+            if data["result"] != "success":
+                raise RuntimeError(data["msg"])
+            response: dict[str, Any] = data["response"]
+            return response
+
+        async def zone(name: str) -> int:
+            await call(a="zone_settings", z=name)
+            calls, offset, more = 1, 0, True
+            while more:
+                page = (await call(a="rec_load_all", z=name, o=offset))["recs"]
+                calls, offset, more = calls + 1, offset + page["count"], page["has_more"]
+            return calls
+
+        return await measured(zone, names, in_flight)
+
+
+PEERS = {"cfclient": with_cfclient, "httpx": with_httpx}
+
+
+async def measured(zone: Callable[[str], Awaitable[int]], names: list[str], in_flight: int) -> dict[str, Any]:
+    """All zones gathered, so many in flight; the first call (connection, imports) is not counted."""
+    await zone(names[0])
+    gate = asyncio.Semaphore(in_flight)
+    took: list[float] = []
+
+    async def one(name: str) -> int | None:
+        async with gate:
+            began = time.perf_counter()
+            try:
+                calls = await zone(name)
+            except Exception as error:
+                failures.append(type(error).__name__)
+                return None
+            took.append(time.perf_counter() - began)
+            return calls
+
+    failures: list[str] = []
+    cpu, began = cpu_seconds(), time.perf_counter()
+    calls = [found for found in await asyncio.gather(*map(one, names)) if found is not None]
+    wall, cpu = time.perf_counter() - began, cpu_seconds() - cpu
+    done = len(calls) or 1
+    return {
+        "cpu": 1000 * cpu / done,
+        "wall": wall,
+        "zones_per_second": len(calls) / wall,
+        "p99": 1000 * percentile(took, 99),
+        "calls": sum(calls) / done,
+        "failures": len(failures),
+        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def cpu_seconds() -> float:
+    """User and system time of this process so far."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def percentile(values: list[float], percent: int) -> float:
+    """By nearest rank; 0 where there is none."""
+    return sorted(values)[math.ceil(len(values) * percent / 100) - 1] if values else 0.0
+
+
+# -- the parent -----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def served(zones: int) -> Iterator[str]:
+    """A demo account under `cfclient serve` in another process; its address."""
+    options = ["--demo", "--zones", str(zones), "--port", "0", "--limit", "1000000000/1"]
+    command = [sys.executable, "-m", "cfclient", "serve", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+
+
+def run(peer: str, url: str, in_flight: int, copies: int) -> dict[str, Any]:
+    """One run of one peer in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.bulk", "--worker", peer, "--url", url]
+    command += ["--inflight", str(in_flight), "--copies", str(copies)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+async def zone_names(url: str) -> list[str]:
+    """The names of the account's zones."""
+    import cfclient
+
+    async with cfclient.connect(url, email=EMAIL, token=TOKEN) as cf:
+        return [zone.zone_name async for zone in cf.zones()]
+
+
+def spread(values: list[float]) -> str:
+    """Median, lowest and highest."""
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+def compare(in_flights: list[int], rounds: int, zones: int, copies: int) -> None:
+    """The table: a row for each number in flight."""
+    header = "in flight | CPU ratio          | cfclient: CPU ms/zone  zones/s  p99 ms  failures | "
+    header += "httpx: CPU ms/zone  zones/s  p99 ms  failures | calls/zone"
+    print(f"{zones} zones x {copies}, each its settings and all its records; {rounds} rounds, in turn\n")
+    print(header)
+    print("-" * len(header))
+    with served(zones) as url:
+        for in_flight in in_flights:
+            ours: list[dict[str, Any]] = []
+            theirs: list[dict[str, Any]] = []
+            for _ in range(rounds):
+                ours.append(run("cfclient", url, in_flight, copies))
+                theirs.append(run("httpx", url, in_flight, copies))
+            ratios = [one["cpu"] / other["cpu"] for one, other in zip(ours, theirs, strict=True)]
+
+            def middle(runs: list[dict[str, Any]]) -> str:
+                figures = {key: statistics.median(one[key] for one in runs) for key in runs[0]}
+                failures = sum(one["failures"] for one in runs)
+                return f"{figures['cpu']:20.2f} {figures['zones_per_second']:8.0f} {figures['p99']:7.0f} {failures:9d}"
+
+            calls = statistics.median(one["calls"] for one in ours)
+            print(f"{in_flight:9d} | {spread(ratios):18s} | {middle(ours)}   | {middle(theirs)}  | {calls:.2f}")
+
+
+# -- the real limit, on a clock that is not ---------------------------------------------------------------
+
+
+def under_the_limit(calls: int) -> None:
+    """A job of so many calls under 1,200 in 300 s, against the least time that the limit allows."""
+    import trio
+    from trio.testing import MockClock
+
+    import cfclient
+
+    async def main() -> tuple[float, int]:
+        account = cfclient.emulator(zones=25, limit=(1200, 300.0), latency=0.05, clock=trio.current_time)
+        refused = 0
+        began = trio.current_time()
+        async with cfclient.connect(account.connect) as cf:
+            names = [zone.zone_name async for zone in cf.zones()]
+            todo = [cfclient.actions.ZoneSettings(names[index % len(names)]) for index in range(calls - 1)]
+            while todo:
+                outcomes = await cf.perform_all(todo, concurrency=50, stop_on_error=True)
+                done = {outcome.index for outcome in outcomes if outcome.ok}
+                refused += len(outcomes) - len(done)
+                todo = [action for index, action in enumerate(todo) if index not in done]
+                if todo:
+                    await trio.sleep(1)
+        return trio.current_time() - began, refused
+
+    took, refused = trio.run(main, clock=MockClock(autojump_threshold=0))
+    least = (math.ceil(calls / 1200) - 1) * 300
+    print(
+        f"\n{calls} calls under the limit of 1,200 in 300 s (simulated clock, asked again each second when refused): "
+        f"{took:.0f} s, {took / least:.3f} of the least possible {least} s; {refused} calls refused on the way"
+    )
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bulk", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="how many times each peer runs")
+    parser.add_argument("--zones", type=int, default=100, help="zones of the demo account")
+    parser.add_argument("--copies", type=int, default=10, help="how many times each zone is read in a run")
+    parser.add_argument("--inflight", type=int, action="append", help="zones in flight; may be given several times")
+    parser.add_argument("--worker", choices=PEERS, help=argparse.SUPPRESS)
+    parser.add_argument("--url", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        names = asyncio.run(zone_names(arguments.url)) * arguments.copies
+        figures = asyncio.run(PEERS[arguments.worker](arguments.url, names, arguments.inflight[0]))
+        print(json.dumps(figures))
+        return
+    packages = ", ".join(f"{name} {version(name)}" for name in ("httpx", "httpcore", "anyio", "msgspec", "uvicorn"))
+    print(f"{platform.python_implementation()} {platform.python_version()} on {platform.system()}; {packages}\n")
+    compare(arguments.inflight or list(IN_FLIGHT), arguments.rounds, arguments.zones, arguments.copies)
+    under_the_limit(3000)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""Zones in, findings out: what is wrong with them, why it matters and how it is mended.
+
+    async with cfclient.audit(client) as run:
+        async for zone in run:
+            print(zone.zone, *(finding.message for finding in zone.findings))
+    print(run.summary.complete)
+
+- `model.py`: the values, and `judge`, which applies rules to a zone; no I/O;
+- `rules.py`: the rules, pure functions over one zone;
+- `gather.py`: the only part that asks: it reads whole zones, or says why it could not;
+- `report.py`: what was found, as text for people and programs.
+"""
+
+from __future__ import annotations
+
+from .gather import Audit, audit
+from .model import Fault, Finding, Rule, Severity, Summary, Tally, ZoneAudit, ZoneData, judge
+from .rules import RULES
+
+__all__ = [
+    "RULES",
+    "Audit",
+    "Fault",
+    "Finding",
+    "Rule",
+    "Severity",
+    "Summary",
+    "Tally",
+    "ZoneAudit",
+    "ZoneData",
+    "audit",
+    "judge",
+]

@@ -1,0 +1,667 @@
+"""CloudFlare in memory: a synchronous state machine with an async face.
+
+    connect(credentials).perform(action)     the async face: a checkpoint or the latency, then
+    Emulator.perform(credentials, action)    who asks? -> how often? -> what does version 1 take? -> the handler
+
+Four laws:
+
+1. A call is carried out whole or not at all, and no other runs in between: `perform` never waits.
+2. What a call writes, each later call reads; time passes by the clock that the emulator was given.
+3. A refusal is worded as the service worded it, without a code where it sent none.
+4. Where nobody knows what the service did, a comment says "not known" and what was chosen.
+
+The state begins with accounts as values (`Account`), which `account.py` describes, and can be had as such again.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import hmac
+import math
+import os
+import time
+import types
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypedDict, TypeVar, Unpack, cast
+
+import anyio
+import anyio.lowlevel
+import attrs
+
+from cfclient import actions as act
+from cfclient import limits, models
+from cfclient.actions import Action
+from cfclient.backend import Backend, Credentials
+from cfclient.backends.account import (
+    DEMO_EMAIL,
+    DEMO_KEY,
+    Account,
+    Site,
+    absolute_name,
+    accounts_from_json,
+    accounts_to_json,
+    in_words,
+    is_proxiable,
+    make_record,
+    next_id,
+)
+from cfclient.backends.demo import demo_account
+from cfclient.errors import ApiError, ConfigurationError, Unsupported, refusal
+
+__all__ = ["COOLDOWN", "DEMO", "DEVELOPMENT", "Emulator", "Options"]
+
+T = TypeVar("T")
+
+#: who the demo account belongs to
+DEMO: Final = Credentials(DEMO_EMAIL, DEMO_KEY)
+#: seconds between two purges of a zone (§4.4)
+COOLDOWN: Final = 20
+#: how long development mode lasts (§4.3)
+DEVELOPMENT: Final = timedelta(hours=3)
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Options(TypedDict, total=False):
+    """What an emulator can be told beside its accounts."""
+
+    page_size: int
+    limit: tuple[int, float] | None
+    latency: float
+    clock: Callable[[], float]
+
+
+# -- the state ---------------------------------------------------------------------------------------
+
+
+def _in_development(zone: models.Zone) -> models.Zone:
+    """The zone as it is shown meanwhile."""
+    return attrs.evolve(
+        zone,
+        zone_status_class="status-dev-mode",
+        zone_status_desc="<strong>Development mode</strong>: the cache is passed by. It ends by itself.",
+        confirm_code={name: code for name, code in zone.confirm_code.items() if name != "zone_dev_mode1"},
+        allow=tuple("zone_dev_mode0" if name == "zone_dev_mode1" else name for name in zone.allow),
+    )
+
+
+class _Site:
+    """A zone: `zone` is what is shown of it now, `_usual` what is shown without development mode."""
+
+    __slots__ = ("_listing", "_usual", "records", "settings", "zone")
+
+    def __init__(self, site: Site, now: datetime) -> None:
+        self.zone = self._usual = site.zone
+        self.settings = site.settings
+        self.records = {record.rec_id: record for record in site.records}
+        self._listing: tuple[models.Record, ...] | None = site.records
+        if site.settings.dev_mode:
+            self.develop(now + DEVELOPMENT if site.settings.dev_mode is True else site.settings.dev_mode)
+
+    def set(self, **changes: Any) -> models.Zone:
+        """Changes settings; the zone as the reply shows it."""
+        self.settings = attrs.evolve(self.settings, **changes)
+        return self.zone
+
+    def develop(self, until: datetime | None) -> models.Zone:
+        """Switches development mode on until then, or off."""
+        self.zone = self._usual if until is None else _in_development(self._usual)
+        return self.set(dev_mode=until or False)
+
+    def listing(self) -> tuple[models.Record, ...]:
+        """The records in the order of their creation, made once between two writes."""
+        if self._listing is None:
+            self._listing = tuple(self.records.values())
+        return self._listing
+
+    def write(self, record: models.Record) -> models.Record:
+        """Puts a record in its place."""
+        self.records[record.rec_id] = record
+        self._listing = None
+        return record
+
+    def delete(self, record: models.Record) -> None:
+        del self.records[record.rec_id]
+        self._listing = None
+
+    def value(self) -> Site:
+        return Site(zone=self._usual, settings=self.settings, records=self.listing())
+
+
+class _Account:
+    """An account: its zones by name, its lists, and when it called."""
+
+    def __init__(self, account: Account, now: datetime) -> None:
+        self.email = account.email
+        self.key = account.key.encode(errors="surrogatepass")
+        self.sites = {site.zone.zone_name: _Site(site, now) for site in account.sites}
+        self.listing = tuple(self.sites.values())
+        self.listed = dict(account.listed)
+        self.called: deque[float] = deque()
+        self.developing = {site for site in self.sites.values() if site.settings.dev_mode}
+
+    def settle(self, now: datetime) -> None:
+        """Ends what has run out."""
+        for site in [site for site in self.developing if cast("datetime", site.settings.dev_mode) <= now]:
+            site.develop(None)
+            self.developing.discard(site)
+
+    def value(self) -> Account:
+        return Account(
+            email=self.email,
+            key=self.key.decode(errors="surrogatepass"),
+            sites=tuple(site.value() for site in self.listing),
+            listed=dict(self.listed),
+        )
+
+
+class Emulator:
+    """CloudFlare's API version 1, without CloudFlare.
+
+    Attributes:
+        calls: how many calls each account has made, by e-mail address, refused ones included;
+            `calls.total()` is all of them.
+
+    Args:
+        accounts: what there is to begin with.
+        page_size: how many zones or records one reply lists.
+        limit: how many calls in how many seconds an account may make, or None for any number.
+        latency: seconds that a call through the async face takes.
+        clock: seconds since 1970; development mode, cooldown, limit and statistics go by it.
+    """
+
+    def __init__(
+        self,
+        accounts: Iterable[Account] = (),
+        *,
+        page_size: int = 180,
+        limit: tuple[int, float] | None = (1200, 300.0),
+        latency: float = 0.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if page_size < 1:
+            raise ConfigurationError(f"page_size={page_size!r}: expected at least 1")
+        if limit is not None and (limit[0] < 1 or not limit[1] > 0):
+            raise ConfigurationError(f"limit={limit!r}: expected (calls, seconds), both above 0, or None")
+        if not latency >= 0:
+            raise ConfigurationError(f"latency={latency!r}: expected seconds, 0 or more")
+        accounts = tuple(accounts)
+        _check(accounts)
+        self.calls: Counter[str] = Counter()
+        self._clock = clock
+        self._page_size = page_size
+        self._limit = limit
+        self._latency = latency
+        now = _moment(clock())
+        self._accounts = {account.email: _Account(account, now) for account in accounts}
+        self._ids = next_id(record.rec_id for account in accounts for site in account.sites for record in site.records)
+
+    @classmethod
+    def demo(cls, *, zones: int = 25, seed: int = 1, **options: Unpack[Options]) -> Emulator:
+        """With the demo account in it, whose credentials are `DEMO`; the same seed makes the same account."""
+        return cls([demo_account(zones, seed)[0]], **options)
+
+    @classmethod
+    def from_json(
+        cls, source: str | bytes | os.PathLike[str] | Mapping[str, Any], **options: Unpack[Options]
+    ) -> Emulator:
+        """With accounts of your own.
+
+            Emulator.from_json({"accounts": [{
+                "email": "user@example.com", "key": "sesame",
+                "zones": [{
+                    "zone_name": "example.com",
+                    "settings": {"ssl": 0, "sec_lvl": "eoff"},
+                    "records": [{"type": "A", "name": "www", "content": "192.0.2.1", "service_mode": true}]
+                }]
+            }]})
+
+        What is left out is as on a new zone; the whole shape stands at the head of `cfclient.backends.account`.
+
+        Args:
+            source: the text of a JSON file, its data, or the file itself as a path.
+            options: as of the class.
+
+        Raises:
+            ConfigurationError: it is not of that shape; the message names the place.
+        """
+        return cls(accounts_from_json(source), **options)
+
+    def to_json(self) -> dict[str, Any]:
+        """The state in the shape that `from_json` reads, keys included; the calls made are no part of it."""
+        return accounts_to_json(self.accounts)
+
+    def __repr__(self) -> str:
+        """How much is in it; no key is."""
+        zones = sum(len(account.sites) for account in self._accounts.values())
+        return f"<Emulator of {len(self._accounts)} accounts, {zones} zones>"
+
+    # -- asking --------------------------------------------------------------------------------------
+
+    def perform(self, credentials: Credentials, action: Action[T]) -> T:
+        """The answer to this action, or an `ApiError` as the service would have said it."""
+        now = self._clock()
+        account = self._authorized(credentials, action)
+        self._count(account, action, now)
+        limits.V1.check(action)
+        handler = _HANDLERS.get(type(action))
+        if handler is None:
+            raise Unsupported(action.wire_name, "the emulator carries out the 22 actions of version 1")
+        moment = _moment(now)
+        account.settle(moment)
+        return cast("T", handler(_Call(account, action, moment, self._page_size, self._ids), action))
+
+    def connect(self, credentials: Credentials = DEMO) -> Backend:
+        """The async face, for one account; it fits `cfclient.connect` and `cfclient.gateway`."""
+        return _Face(self, credentials, self._latency)
+
+    def _authorized(self, credentials: Credentials, action: Action[Any]) -> _Account:
+        account = self._accounts.get(credentials.email)
+        # Python compares text in constant time only where it is ASCII, so bytes are compared.
+        given = credentials.token.encode(errors="surrogatepass")
+        if account is None or not hmac.compare_digest(account.key, given):
+            raise refusal("Unknown token or email", code="E_UNAUTH", action=action.wire_name)
+        return account
+
+    def _count(self, account: _Account, action: Action[Any], now: float) -> None:
+        self.calls[account.email] += 1
+        if self._limit is None:
+            return
+        if self._wait(account, now) > 0:
+            # Not known: whether a refused call counts, and the words. Here it does not count, so that
+            # whoever waits for the oldest call to leave the window is let in.
+            raise refusal("You have exceeded the number of API calls allowed", code="E_MAXAPI", action=action.wire_name)
+        account.called.append(now)
+
+    def _wait(self, account: _Account, now: float) -> float:
+        """Seconds until the next call is allowed; calls that have left the window are forgotten."""
+        if self._limit is None:
+            return 0.0
+        most, seconds = self._limit
+        called = account.called
+        while called and called[0] + seconds <= now:
+            called.popleft()
+        return called[0] + seconds - now if len(called) >= most else 0.0
+
+    # -- looking in ----------------------------------------------------------------------------------
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """All that there is at this moment, as values."""
+        now = _moment(self._clock())
+        for account in self._accounts.values():
+            account.settle(now)
+        return tuple(account.value() for account in self._accounts.values())
+
+    def account(self, email: str = DEMO_EMAIL) -> Account:
+        """One account as it is at this moment; a KeyError where there is none."""
+        self._accounts[email].settle(_moment(self._clock()))
+        return self._accounts[email].value()
+
+    def site(self, zone: str, *, email: str = DEMO_EMAIL) -> Site:
+        """One zone with its settings and records as they are at this moment; a KeyError where there is none."""
+        self._accounts[email].settle(_moment(self._clock()))
+        return self._accounts[email].sites[zone].value()
+
+    def retry_after(self, email: str = DEMO_EMAIL) -> float:
+        """Seconds until this account may call again, 0 where it may now; the service itself never said."""
+        return self._wait(self._accounts[email], self._clock())
+
+
+def _check(accounts: tuple[Account, ...]) -> None:
+    """Nothing may be there twice, and nobody may be let in without a key."""
+
+    def once(what: str, where: str, found: Iterable[str]) -> None:
+        for name, count in Counter(found).items():
+            if count > 1:
+                raise ConfigurationError(f"{where}: the {what} {name!r} is there {count} times")
+
+    once("account", "the accounts", (account.email for account in accounts))
+    for account in accounts:
+        if not account.email or not account.key:
+            raise ConfigurationError(f"the account {account.email!r} has no e-mail address or no key")
+        once("zone", account.email, (site.zone.zone_name for site in account.sites))
+        once("zone_id", account.email, (site.zone.zone_id for site in account.sites))
+        for site in account.sites:
+            once("rec_id", site.zone.zone_name, (record.rec_id for record in site.records))
+
+
+def _moment(now: float) -> datetime:
+    """A reading of the clock, in the whole seconds that the API speaks."""
+    return _EPOCH + timedelta(seconds=int(now))
+
+
+@attrs.frozen
+class _Face:
+    """The emulator for one account, as a backend."""
+
+    emulator: Emulator
+    credentials: Credentials
+    latency: float
+
+    async def perform(self, action: Action[T], /) -> T:
+        """The answer, after the latency; a call that is cancelled before that was not carried out."""
+        if self.latency:
+            await anyio.sleep(self.latency)
+        else:
+            await anyio.lowlevel.checkpoint()
+        return self.emulator.perform(self.credentials, action)
+
+
+# -- carrying out ------------------------------------------------------------------------------------
+
+
+@attrs.frozen(eq=False)
+class _Call:
+    """One call on its way: what a handler needs to know."""
+
+    account: _Account
+    action: Action[Any]
+    now: datetime
+    page_size: int
+    ids: Iterator[int]
+
+    def refuse(self, msg: str) -> ApiError:
+        """The service's no; it sent a code with hardly any."""
+        return refusal(msg, code=None, action=self.action.wire_name)
+
+    def site(self, name: str) -> _Site:
+        site = self.account.sites.get(name)
+        if site is None:
+            raise self.refuse("Invalid zone.")
+        return site
+
+    def record(self, site: _Site, ident: str) -> models.Record:
+        record = site.records.get(ident)
+        if record is None:
+            raise self.refuse("Invalid record id.")
+        return record
+
+    def page(self, entries: tuple[T, ...], offset: int) -> tuple[bool, tuple[T, ...]]:
+        """Whether more follow, and the entries of one page."""
+        end = offset + self.page_size
+        return end < len(entries), entries[offset:end]
+
+
+_Handler = Callable[[_Call, Any], Any]
+
+
+def _draw(*parts: object) -> tuple[int, ...]:
+    """Sixteen numbers below 2**32 that these parts always give."""
+    digest = hashlib.blake2b("\n".join(map(str, parts)).encode()).digest()
+    return tuple(int.from_bytes(digest[at : at + 4], "big") for at in range(0, 64, 4))
+
+
+_DAYS: Final[Mapping[int, float]] = {20: 30, 30: 7, 40: 1, 100: 1, 110: 0.5, 120: 0.25}
+
+
+def _stats(call: _Call, action: act.Stats) -> models.Stats:
+    """Traffic that depends on the name of the zone and on the length of the interval only."""
+    site, now = call.site(action.zone), call.now
+    days = _DAYS[action.interval]
+    # §3.1: the latest data is from one day ago, except in the Pro intervals.
+    # Not known: what a zone without Pro got for one of those. Here it gets the same as one with it.
+    end = now - timedelta(days=1) if action.interval < 100 else now
+    seen, spiders, threats, hits, cached, size, age, *_ = _draw("stats", action.zone)
+
+    def total(per_day: int) -> int:
+        return int(per_day * days)
+
+    pages = models.Traffic(
+        regular=total(200 + seen % 20_000), threat=total(4 + threats % 300), crawler=total(4 + spiders % 1_000)
+    )
+    uniques = models.Traffic(
+        regular=total(40 + seen % 20_000 // 5), threat=total(4 + threats % 300 // 2), crawler=total(4 + spiders % 100)
+    )
+    requests = total(1_000 + hits % 100_000)
+    ours = requests * (40 + cached % 50) // 100
+    settings = site.settings
+    return models.Stats(
+        timeZero=end - timedelta(days=days),
+        timeEnd=end,
+        cachedServerTime=now,
+        cachedExpryTime=now + timedelta(minutes=10),
+        trafficBreakdown=models.TrafficBreakdown(pageviews=pages, uniques=uniques),
+        bandwidthServed=models.Served(
+            cloudflare=ours * (4_000 + size % 20_000) / 1_024, user=(requests - ours) * (8_000 + size % 20_000) / 1_024
+        ),
+        requestsServed=models.Served(cloudflare=ours, user=requests - ours),
+        pro_zone=bool(site.zone.props and site.zone.props.pro),
+        currentServerTime=now,
+        interval=action.interval,
+        zoneCDate=_EPOCH + timedelta(days=14_800 + age % 1_000),
+        userSecuritySetting=settings.userSecuritySetting,
+        dev_mode=settings.dev_mode,
+        ipv46=settings.ipv46,
+        ob=settings.ob,
+        cache_lvl=settings.cache_lvl,
+        outboundLinks=settings.outboundLinks,
+    )
+
+
+def _zone_load_multi(call: _Call, action: act.ZoneLoadMulti) -> models.Page[models.Zone]:
+    more, sites = call.page(call.account.listing, action.offset)
+    return models.Page(has_more=more, count=len(sites), objs=tuple(site.zone for site in sites))
+
+
+def _rec_load_all(call: _Call, action: act.RecLoadAll) -> models.Page[models.Record]:
+    more, records = call.page(call.site(action.zone).listing(), action.offset)
+    return models.Page(has_more=more, count=len(records), objs=records)
+
+
+def _zone_check(call: _Call, action: act.ZoneCheck) -> Mapping[str, str]:
+    sites = call.account.sites
+    return {name: sites[name].zone.zone_id for name in action.zones if name in sites}
+
+
+# Documentation's own networks (RFC 5737, RFC 3849), so that nobody real gets a bad name.
+_VISITORS: Final[Mapping[models.VisitorClass, tuple[str, str]]] = types.MappingProxyType(
+    {
+        models.VisitorClass.REGULAR: ("regular", "198.51.100."),
+        models.VisitorClass.CRAWLER: ("crawler", "192.0.2."),
+        models.VisitorClass.THREAT: ("threat", "203.0.113."),
+    }
+)
+_CLASSES: Final = (*[models.VisitorClass.REGULAR] * 5, *[models.VisitorClass.CRAWLER] * 2, models.VisitorClass.THREAT)
+
+
+@functools.lru_cache(maxsize=1024)
+def _visitors(zone: str) -> tuple[tuple[models.VisitorClass, int, models.Visitor], ...]:
+    """Who visited the zone within 48 hours: the class, how many hours ago at the latest, and the visitor."""
+    found = []
+    for index in range(8 + _draw("visitors", zone)[0] % 40):
+        host, hits, ago, latitude, longitude, *_ = _draw("visitor", zone, index)
+        kind = _CLASSES[index % len(_CLASSES)]
+        classification, network = _VISITORS[kind]
+        visitor = models.Visitor(
+            # The index, which is below 50, keeps two visitors from having one address.
+            ip=f"{network}{1 + host % 4 * 50 + index}",
+            classification=classification,
+            hits=48 + hits % 10_000,
+            latitude=latitude % 120_000 / 1_000 - 50,
+            longitude=longitude % 360_000 / 1_000 - 180,
+            zone_name=zone,
+        )
+        # The first of each class is always there, whatever the hours.
+        found.append((kind, 1 if index < len(_CLASSES) else 1 + ago % 48, visitor))
+    return tuple(sorted(found, key=lambda entry: -(entry[2].hits or 0)))
+
+
+def _zone_ips(call: _Call, action: act.ZoneIps) -> tuple[models.Visitor, ...]:
+    call.site(action.zone)
+    return tuple(
+        attrs.evolve(
+            visitor,
+            hits=(visitor.hits or 0) * action.hours // 48,
+            latitude=visitor.latitude if action.geo else None,
+            longitude=visitor.longitude if action.geo else None,
+        )
+        for kind, ago, visitor in _visitors(action.zone)
+        if ago <= action.hours and action.visitor_class in {None, kind}
+    )
+
+
+def _ip_lkup(call: _Call, action: act.IpLkup) -> models.ThreatScore:
+    """Bad is whom the account banned, and the network of the visitors that are threats."""
+    listed = call.account.listed.get(action.ip)
+    known = action.ip.startswith(_VISITORS[models.VisitorClass.THREAT][1]) and listed is None
+    if not known and listed is not models.ListAction.BANNED:
+        return models.ThreatScore(ip=action.ip)
+    return models.ThreatScore(ip=action.ip, verdict="BAD", score=_draw("score", action.ip)[0] % 60)
+
+
+def _zone_settings(call: _Call, action: act.ZoneSettings) -> models.ZoneSettings:
+    return call.site(action.zone).settings
+
+
+def _sec_lvl(call: _Call, action: act.SecLvl) -> models.Zone:
+    return call.site(action.zone).set(sec_lvl=action.value, userSecuritySetting=in_words(action.value))
+
+
+def _cache_lvl(call: _Call, action: act.CacheLvl) -> models.Zone:
+    return call.site(action.zone).set(cache_lvl=action.value)
+
+
+def _devmode(call: _Call, action: act.Devmode) -> models.DevelopmentMode:
+    site = call.site(action.zone)
+    if not action.on:
+        call.account.developing.discard(site)
+        # Not known: what `expires_on` said when it was switched off. Here it is left out.
+        return models.DevelopmentMode(zone=site.develop(None))
+    until = call.now + DEVELOPMENT
+    call.account.developing.add(site)
+    return models.DevelopmentMode(expires_on=until, zone=site.develop(until))
+
+
+def _fpurge_ts(call: _Call, action: act.FpurgeTs) -> models.Purge:
+    site = call.site(action.zone)
+    last = site.settings.fpurge_ts
+    since = math.inf if last is None else (call.now - last).total_seconds()
+    if 0 <= since < COOLDOWN:
+        # Not known: what a purge within the cooldown of another was answered. Here it purges nothing,
+        # and says when the last one was and how long to wait: a repeat after a lost answer does no harm.
+        return models.Purge(fpurge_ts=last, zone=site.zone, cooldown=math.ceil(COOLDOWN - since))
+    return models.Purge(fpurge_ts=call.now, zone=site.set(fpurge_ts=call.now), cooldown=COOLDOWN)
+
+
+def _zone_file_purge(call: _Call, action: act.ZoneFilePurge) -> models.FilePurge:
+    # Not known: whether the URL had to be one of the zone. Here any is taken.
+    call.site(action.zone)
+    return models.FilePurge(url=action.url)
+
+
+def _wl(call: _Call, action: act.Wl) -> models.IpListing:
+    call.account.listed[action.ip] = models.ListAction.WHITELISTED
+    return models.IpListing(ip=action.ip, action=models.ListAction.WHITELISTED)
+
+
+def _ban(call: _Call, action: act.Ban) -> models.IpListing:
+    call.account.listed[action.ip] = models.ListAction.BANNED
+    return models.IpListing(ip=action.ip, action=models.ListAction.BANNED)
+
+
+def _nul(call: _Call, action: act.Nul) -> models.IpListing:
+    call.account.listed.pop(action.ip, None)
+    return models.IpListing(ip=action.ip, action=models.ListAction.UNLISTED)
+
+
+def _ipv46(call: _Call, action: act.Ipv46) -> models.Zone:
+    return call.site(action.zone).set(ipv46=models.IPv6Mode.FULL if action.on else models.IPv6Mode.OFF)
+
+
+def _async(call: _Call, action: act.Async) -> None:
+    call.site(action.zone).set(async_=action.value)
+
+
+def _minify(call: _Call, action: act.Minify) -> None:
+    call.site(action.zone).set(minify=action.value)
+
+
+def _mirage2(call: _Call, action: act.Mirage2) -> None:
+    call.site(action.zone).set(lazy=action.on)
+
+
+def _written(call: _Call, action: act.RecNew | act.RecEdit, ident: str, *, proxied: bool) -> models.Record:
+    """The record that this writes.
+
+    Not known: how the service showed an SRV record, for which no real reply is left. Here it has the name
+    that DNS gives it, and as content the weight, the port and the target.
+    """
+    name, content = action.name, action.content
+    if action.type is models.RecordType.SRV:
+        labels = [action.service, action.protocol, None if action.srvname == "@" else action.srvname]
+        name, content = ".".join(filter(None, labels)), f"{action.weight} {action.port} {action.target}"
+    name = absolute_name(name, action.zone)
+    if len(name) > 253:
+        # Not known: the words. The name was short enough until the zone's was put behind it.
+        raise call.refuse("Invalid record name.")
+    return make_record(
+        action.zone,
+        action.type,
+        name,
+        content,
+        rec_id=ident,
+        ttl=action.ttl,
+        prio=action.prio,
+        # Not known: what became of a proxy in front of an address that it cannot reach. Here it stays off.
+        service_mode=proxied and is_proxiable(action.type, content),
+    )
+
+
+def _rec_new(call: _Call, action: act.RecNew) -> models.Record:
+    """Exact duplicates are accepted: whether version 1 did so is not known, but nobody reported a refusal.
+
+    `service_mode` is not documented here, and reports conflict: what is given holds, otherwise it is off.
+    """
+    site = call.site(action.zone)
+    return site.write(_written(call, action, str(next(call.ids)), proxied=action.service_mode is True))
+
+
+def _rec_edit(call: _Call, action: act.RecEdit) -> models.Record:
+    """The document's "will be updated to the data passed" is taken at its word for all but the proxy.
+
+    Not known: whether leaving `service_mode` out switched the proxy off. Here it stays as it was.
+    """
+    site = call.site(action.zone)
+    old = call.record(site, action.id)
+    if old.type is not action.type:
+        # The type could not be changed; the words are not known.
+        raise call.refuse("Invalid record type.")
+    proxied = old.service_mode if action.service_mode is None else action.service_mode
+    return site.write(_written(call, action, action.id, proxied=bool(proxied)))
+
+
+def _rec_delete(call: _Call, action: act.RecDelete) -> None:
+    site = call.site(action.zone)
+    site.delete(call.record(site, action.id))
+
+
+_HANDLERS: Final[Mapping[type[Action[Any]], _Handler]] = types.MappingProxyType(
+    {
+        act.Stats: _stats,
+        act.ZoneLoadMulti: _zone_load_multi,
+        act.RecLoadAll: _rec_load_all,
+        act.ZoneCheck: _zone_check,
+        act.ZoneIps: _zone_ips,
+        act.IpLkup: _ip_lkup,
+        act.ZoneSettings: _zone_settings,
+        act.SecLvl: _sec_lvl,
+        act.CacheLvl: _cache_lvl,
+        act.Devmode: _devmode,
+        act.FpurgeTs: _fpurge_ts,
+        act.ZoneFilePurge: _zone_file_purge,
+        act.Wl: _wl,
+        act.Ban: _ban,
+        act.Nul: _nul,
+        act.Ipv46: _ipv46,
+        act.Async: _async,
+        act.Minify: _minify,
+        act.Mirage2: _mirage2,
+        act.RecNew: _rec_new,
+        act.RecEdit: _rec_edit,
+        act.RecDelete: _rec_delete,
+    }
+)

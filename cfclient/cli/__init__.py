@@ -1,0 +1,40 @@
+"""The command `cfclient`: arguments in, text out; no logic.
+
+    main          the way in: what can be said without loading anything is said here
+    commands.py   the commands and their options (cyclopts), and which error ends with which exit code
+
+The exit codes of every command:
+
+    0    done; of an audit: nothing was found at or above --fail-on
+    1    an audit found something
+    2    wrong usage, or a setting that is missing or wrong
+    3    the service refused or did not answer; of an audit: not every zone could be read
+    70   a fault of cfclient
+    130  interrupted (Ctrl-C)
+    141  whoever read the output went away
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cfclient._version import __version__
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code of the command with these arguments, by default those of the process."""
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments == ["--version"]:
+        sys.stdout.write(f"{__version__}\n")
+        return 0
+    try:
+        from .commands import run
+    except ModuleNotFoundError as error:
+        if error.name not in {"cyclopts", "rich"}:
+            raise
+        sys.stderr.write('cfclient: error: the command needs more packages: pip install "cfclient-async[cli]"\n')
+        return 2
+    return run(arguments)

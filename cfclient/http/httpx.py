@@ -1,0 +1,359 @@
+"""The default adapter, over httpx: lanes of one connection each; and one for a client of the user's own.
+
+The law of lanes: a lane whose exchange did not end well, its body read to the end, is never used again.
+httpx's own pool gives a cancelled request's connection to nobody, so that every later request waits in
+vain (encode/httpcore#1093), and hands one idle connection to everyone in its queue. A lane is a pool
+of one connection with one request at a time: it has no queue, and what went wrong in it ends with it.
+
+The law of errors: whatever httpx raises becomes a `CloudflareError` here, and is kept as its cause
+without a traceback, because httpx's frames hold the body of the request, and the body holds the API key.
+For the same reason no frame of this module has a body in a local.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+import sys
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+import anyio
+import attrs
+import httpx
+
+from cfclient.errors import CloudflareError, ConfigurationError, ConnectionFailed, MisusedClient, UnexpectedAnswer
+from cfclient.http import Reply, Request
+from cfclient.loops import Home
+
+__all__ = ["Borrowed", "Lanes", "Timeouts"]
+
+# What httpx understands without further packages, so nothing else is asked for.
+_ACCEPT: Final = {"accept-encoding": "gzip, deflate"}
+
+# With these a length is sent though there is no body, as a server may ask for one (RFC 9110 §8.6).
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+# A transport makes an SSLContext of its own, 20 ms each, unless it is given one; over plain http none is used.
+_TRUSTS_NOBODY: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+# How long a connection is given to close; what hangs longer is left to the garbage collector.
+_GRACE: Final = 2.0
+
+
+def _positive(_: object, attribute: attrs.Attribute[float], value: float) -> None:
+    if not value > 0:
+        raise ConfigurationError(f"{attribute.name}={value!r}: expected seconds, more than 0 (math.inf for no limit)")
+
+
+@attrs.frozen(kw_only=True)
+class Timeouts:
+    """How many seconds one exchange may take; the wait for a free lane counts towards none of them."""
+
+    #: for the connection, and again for its TLS handshake
+    connect: float = attrs.field(default=10.0, validator=_positive)
+    #: without any byte of the answer; starts again with every byte
+    read: float = attrs.field(default=30.0, validator=_positive)
+    #: without the server taking any more of the request
+    write: float = attrs.field(default=30.0, validator=_positive)
+    #: for everything together, because an answer that trickles never runs into `read`
+    total: float = attrs.field(default=60.0, validator=_positive)
+
+
+class Lanes:
+    """At most `limit` connections, the one used last first; each busy with at most one exchange.
+
+    Who finds no lane free waits in line for as long as it takes; `anyio.fail_after` bounds that wait.
+
+    Args:
+        limit: how many connections, and so how many exchanges at once.
+        timeouts: how long one exchange may take.
+        verify: which servers to trust; without it those that httpx trusts, read at the first https request.
+        keepalive: for how many seconds an idle connection is kept. Many servers close theirs after 5,
+            and a request that crosses such a close may have been carried out or not.
+    """
+
+    def __init__(
+        self,
+        limit: int = 32,
+        *,
+        timeouts: Timeouts | None = None,
+        verify: ssl.SSLContext | None = None,
+        keepalive: float = 4.0,
+    ) -> None:
+        if limit < 1:
+            raise ConfigurationError(f"limit={limit!r}: expected at least 1 connection")
+        self._limit = limit
+        times = timeouts or Timeouts()
+        self._total = times.total
+        # A lane has no queue, so `pool` never runs out; it is there because httpx has no limit without it.
+        self._timeout = {"connect": times.connect, "read": times.read, "write": times.write, "pool": times.connect}
+        self._context = verify
+        self._keepalive = keepalive
+        self._home = Home("HTTP adapter")
+        self._gate: anyio.CapacityLimiter | None = None
+        self._idle: deque[_Lane] = deque()  # the lane used last is at the right
+        #: how many lanes were given up after an exchange that failed or was cancelled
+        self.retired = 0
+
+    def __repr__(self) -> str:
+        closed = ", closed" if self._home.closed else ""
+        return f"<Lanes {self.busy} busy, {self.idle} idle of {self._limit}; {self.retired} retired{closed}>"
+
+    @property
+    def idle(self) -> int:
+        """How many lanes wait for a request."""
+        return len(self._idle)
+
+    @property
+    def busy(self) -> int:
+        """How many exchanges are under way."""
+        return 0 if self._gate is None else self._gate.borrowed_tokens
+
+    async def exchange(self, request: Request, /) -> Reply:
+        """The reply, its body read to the end and decoded; redirects are not followed.
+
+        Raises:
+            ConnectionFailed: no answer came, or not all of it in time.
+            UnexpectedAnswer: the body is not encoded as its headers say.
+            MisusedClient: closed, or used in another event loop than before.
+        """
+        self._home.check()
+        if self._gate is None:
+            self._gate = anyio.CapacityLimiter(self._limit)
+        async with self._gate:
+            self._home.check()  # it may have been closed during the wait
+            lane = await self._take(secure=request.url[:6].lower() == "https:")
+            try:
+                reply = await _answered(lane.send, request, self._total)
+            except BaseException:
+                self.retired += 1
+                await lane.aclose()
+                raise
+            await self._give_back(lane)
+            return reply
+
+    async def _take(self, *, secure: bool) -> _Lane:
+        while self._idle:
+            lane = self._idle.pop()
+            if lane.secure or not secure:
+                return lane
+            await lane.aclose()  # made before there was an SSLContext
+        if secure and self._context is None:
+            self._context = httpx.create_ssl_context()
+        return _Lane(self._context, self._timeout, self._keepalive)
+
+    async def _give_back(self, lane: _Lane) -> None:
+        if self._home.closed:
+            await lane.aclose()
+            return
+        lane.since = time.monotonic()
+        self._idle.append(lane)
+        # After a burst the lanes at the bottom are not used for long, and a pool closes nothing by itself.
+        if lane.since - self._idle[0].since > self._keepalive:
+            await self._idle.popleft().aclose()
+
+    async def aclose(self) -> None:
+        """Closes the idle lanes now and each busy one when its exchange ends; may be called again."""
+        if self._home.closed:
+            return
+        self._home.check()
+        self._home.closed = True
+        while self._idle:
+            await self._idle.popleft().aclose()
+
+    async def __aenter__(self) -> Self:
+        self._home.check()
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+
+class _Lane:
+    """One connection; httpx opens it again where the server closed it between two exchanges."""
+
+    __slots__ = ("_extensions", "_socket", "_transport", "secure", "since")
+
+    def __init__(self, context: ssl.SSLContext | None, timeout: dict[str, float], keepalive: float) -> None:
+        self.secure = context is not None
+        self.since = 0.0
+        self._socket = _Socket()
+        self._extensions = {"timeout": timeout, "trace": self._socket} if self.secure else {"timeout": timeout}
+        self._transport = httpx.AsyncHTTPTransport(
+            verify=context or _TRUSTS_NOBODY,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive),
+        )
+
+    async def send(self, request: Request) -> httpx.Response:
+        # Straight to the transport: no redirects, no cookies, no proxies of the environment, no log of the URL.
+        url = httpx.URL(request.url)
+        headers = {"host": url.netloc.decode("ascii"), **_ACCEPT, **request.headers}
+        if request.body or request.method in _WITH_BODY:
+            headers["content-length"] = str(len(request.body))
+        return await self._transport.handle_async_request(
+            httpx.Request(request.method, url, headers=headers, stream=_Body(request.body), extensions=self._extensions)
+        )
+
+    async def aclose(self) -> None:
+        # Whoever closes a lane has an answer or an error already; what goes wrong here changes neither.
+        with anyio.move_on_after(_GRACE, shield=True), suppress(Exception):
+            await self._transport.aclose()
+            await self._socket.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    """The body, once. httpx's own is an async generator, which trio reports when sending fails in its midst."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, body: bytes) -> None:
+        self._left = [body] if body else []
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
+
+
+class _Socket:
+    """The connection below TLS, which httpcore forgets to close when it is cancelled in the handshake."""
+
+    __slots__ = ("_stream",)
+
+    def __init__(self) -> None:
+        self._stream: Any = None
+
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Httpx's `trace` extension."""
+        if event == "connection.connect_tcp.complete":
+            self._stream = info["return_value"]
+
+    async def aclose(self) -> None:
+        if self._stream is not None:
+            await self._stream.aclose()
+
+
+class Borrowed:
+    """Over an `httpx.AsyncClient` of the user's own: its proxies, transports, hooks and timeouts hold.
+
+    It is never closed here.
+
+    Args:
+        client: the client.
+        total: how many seconds one exchange may take, the wait for a connection of the client included.
+    """
+
+    def __init__(self, client: httpx.AsyncClient, *, total: float = 60.0) -> None:
+        self._client = client
+        self._total = Timeouts(total=total).total
+
+    def __repr__(self) -> str:
+        return f"<Borrowed {self._client!r}>"
+
+    async def exchange(self, request: Request, /) -> Reply:
+        """The reply, its body read to the end and decoded; redirects are not followed.
+
+        Raises:
+            ConnectionFailed: no answer came, or not all of it in time.
+            UnexpectedAnswer: the body is not encoded as its headers say, or a hook of the client refused it.
+            MisusedClient: the client is closed.
+        """
+        if self._client.is_closed:
+            raise MisusedClient("the httpx client that was given is closed")
+        return await _answered(self._send, request, self._total)
+
+    async def _send(self, request: Request) -> httpx.Response:
+        return await self._client.send(
+            self._client.build_request(
+                request.method, request.url, headers=dict(request.headers), content=request.body
+            ),
+            follow_redirects=False,
+        )
+
+
+async def _answered(send: Callable[[Request], Awaitable[httpx.Response]], request: Request, total: float) -> Reply:
+    """The one border: beyond it there are no errors of httpx, and no traceback through it."""
+    handled = sys.exception()  # what the caller is handling just now is the caller's, traceback and all
+    try:
+        with anyio.move_on_after(total):
+            response = await send(request)
+            await response.aread()
+            return Reply(status=response.status_code, headers=dict(response.headers.items()), body=response.content)
+    except Exception as error:
+        _forget(error, handled)
+        raise _translated(error, request) from error
+    except BaseException as error:
+        # asyncio.timeout keeps the cancellation as the cause of its TimeoutError.
+        _forget(error, handled)
+        raise
+    # Only a deadline of our own ends up here: a cancellation from outside was raised again above.
+    raise ConnectionFailed(f"{request.url}: no complete answer within {total:g} s", maybe_carried_out=True)
+
+
+#: What an error of httpx means, and whether the request may have been carried out; None where an answer came.
+_MEANING: Final[dict[type[Exception], tuple[str, bool | None]]] = {
+    httpx.ConnectError: ("cannot connect", False),
+    httpx.ConnectTimeout: ("no connection in time", False),
+    httpx.PoolTimeout: ("no free connection in time", False),
+    httpx.ProxyError: ("the proxy refused the connection", False),
+    httpx.UnsupportedProtocol: ("cannot connect to such an address", False),
+    httpx.InvalidURL: ("the address cannot be read", False),
+    httpx.LocalProtocolError: ("the request cannot be written as HTTP", False),
+    httpx.ReadTimeout: ("no answer in time", True),
+    httpx.WriteTimeout: ("the request was not taken in time", True),
+    httpx.TimeoutException: ("not done in time", True),
+    httpx.ReadError: ("the connection broke before the answer was complete", True),
+    httpx.WriteError: ("the connection broke while the request was sent", True),
+    httpx.CloseError: ("the connection could not be closed", True),
+    httpx.NetworkError: ("the connection broke", True),
+    httpx.RemoteProtocolError: ("the answer is not HTTP, or not complete", True),
+    httpx.ProtocolError: ("the exchange is not HTTP", True),
+    httpx.CookieConflict: ("the httpx client has several cookies of one name", True),
+    httpx.StreamError: ("a hook of the httpx client misused a stream", True),
+    httpx.DecodingError: ("the body is not encoded as its headers say", None),
+    httpx.TooManyRedirects: ("the answer is one redirect too many", None),
+    httpx.HTTPStatusError: ("a hook of the httpx client refused the answer", None),
+    httpx.HTTPError: ("the exchange failed", True),
+    # What httpx lets through, such as an OSError or an ssl.SSLError, and what a hook raises.
+    Exception: ("the exchange failed in an unforeseen way", True),
+}
+
+# h11 quotes what it cannot parse or write: header lines, and pieces of an answer that may echo the key.
+_QUOTED: Final = re.compile(r"""(?:bytearray\()?\bb['"].*""", re.DOTALL)
+
+
+def _translated(error: Exception, request: Request) -> CloudflareError:
+    """The same error in our words; the nearest class in the table decides."""
+    words, maybe_carried_out = next(_MEANING[kind] for kind in type(error).__mro__ if kind in _MEANING)
+    reason = f"{request.url}: {words} ({type(error).__name__}{f': {error}' if str(error) else ''})"
+    if maybe_carried_out is None:
+        return UnexpectedAnswer(reason)
+    return ConnectionFailed(reason, maybe_carried_out=maybe_carried_out)
+
+
+def _forget(error: BaseException, handled: BaseException | None) -> None:
+    """Takes from an error, and from all that led to it, whatever could hold the request or its key."""
+    links: list[BaseException | None] = [error]
+    seen = {id(handled)}
+    while links:
+        link = links.pop()
+        if link is None or id(link) in seen:
+            continue
+        seen.add(id(link))
+        link.__traceback__ = None
+        link.args = tuple(_QUOTED.sub("...", arg) if isinstance(arg, str) else arg for arg in link.args)
+        if isinstance(link, httpx.HTTPError):
+            vars(link).clear()  # the request, its body included, and the response
+        links += [link.__cause__, link.__context__]
+        if isinstance(link, BaseExceptionGroup):
+            links += link.exceptions

@@ -1,0 +1,50 @@
+"""An ASGI application under a real server on the loopback interface, in a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+
+@contextmanager
+def serving(app: Any, path: str = "/api_json.html") -> Iterator[str]:
+    """The address at which it answers, until the block is left."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        config = uvicorn.Config(app, log_level="critical", lifespan="on", http="h11", ws="none")
+        server = uvicorn.Server(config)
+        started = threading.Event()
+
+        async def startup(sockets: Any = None) -> None:
+            await uvicorn.Server.startup(server, sockets=sockets)
+            started.set()
+
+        server.startup = startup  # type: ignore[method-assign]  # to learn when it accepts connections
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            assert started.wait(30)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
+        finally:
+            server.should_exit = True
+            thread.join(30)
+
+
+@contextmanager
+def demo_server(*options: str) -> Iterator[str]:
+    """`cfclient serve --demo` in another process, on a free port; its address."""
+    command = [sys.executable, "-m", "cfclient", "serve", "--demo", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        try:
+            yield server.stdout.readline().strip()
+        finally:
+            server.terminate()
+            server.wait(timeout=30)

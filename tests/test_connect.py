@@ -1,0 +1,272 @@
+"""One address to a ready client: where settings come from, and what a client is once it is open or closed."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+import cfclient
+from cfclient.backend import Credentials
+from cfclient.backends.emulator import DEMO
+from cfclient.connect import config_path, emulator_at, settings
+from cfclient.errors import ConfigurationError, MisusedClient
+
+URL = "https://v1.example/api_json.html"
+
+
+@pytest.fixture(autouse=True)
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty environment, and where a configuration file would be."""
+    for name in ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    path = tmp_path / "cfclient" / "config.toml"
+    path.parent.mkdir()
+    return path
+
+
+PROFILES = """
+[profiles.default]
+url = "https://stored.example/"
+email = "stored@example.com"
+token = "stored"
+
+[profiles.work]
+url = "https://work.example/"
+email = "work@example.com"
+token = "work"
+"""
+
+
+# -- settings -----------------------------------------------------------------------------------------
+
+
+def test_settings_come_from_arguments_then_environment_then_profile(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the three for itself."""
+    config.write_text(PROFILES)
+    monkeypatch.setenv("CFCLIENT_EMAIL", "env@example.com")
+
+    found = settings(token="given")
+
+    assert "https://stored.example/" == found.url
+    assert Credentials("env@example.com", "given") == found.credentials
+    assert "given" not in repr(found)
+
+
+def test_a_profile_is_chosen_by_argument_or_environment(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The argument counts where both are given."""
+    config.write_text(PROFILES)
+
+    monkeypatch.setenv("CFCLIENT_PROFILE", "work")
+    by_environment, by_argument = settings(), settings(profile="default")
+
+    assert ("https://work.example/", "https://stored.example/") == (by_environment.url, by_argument.url)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing", "variable"),
+    [
+        ({}, "url", "CFCLIENT_URL"),
+        ({"url": URL}, "email", "CFCLIENT_EMAIL"),
+        ({"url": URL, "email": "a@example.com"}, "token", "CFCLIENT_TOKEN"),
+        ({"url": URL, "email": "", "token": "x"}, "email", "CFCLIENT_EMAIL"),
+    ],
+)
+def test_a_missing_setting_names_all_three_places(
+    config: Path, given: dict[str, str], missing: str, variable: str
+) -> None:
+    """No address is ever assumed: the documented one is retired."""
+    with pytest.raises(ConfigurationError) as caught:
+        settings(**given)
+
+    expected = (
+        f"no {missing} is given: pass {missing}=, or set {variable}, or put `{missing}` into a profile of {config}"
+    )
+    assert expected == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[profiles", "cannot be read"),
+        ("profiles = 1", r"expected tables such as \[profiles.default\]"),
+        ("[profiles]\ndefault = 1", r"expected tables such as \[profiles.default\]"),
+        ("[profiles.default]\nkey = 'x'", "profile 'default' has 'key': expected url, email or token"),
+        ("[profiles.default]\ntoken = 1", "profile 'default' has 'token'"),
+    ],
+)
+def test_a_bad_configuration_file_is_told_by_its_path(config: Path, text: str, words: str) -> None:
+    """And by what is wrong in it."""
+    config.write_text(text)
+
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        settings()
+
+    assert str(config) in str(caught.value)
+
+
+def test_an_unknown_profile_is_told_with_those_that_are_there(config: Path) -> None:
+    """Or with none."""
+    with pytest.raises(ConfigurationError, match=r"there is no profile 'home' .*\(profiles there: none\)"):
+        settings(profile="home")
+    config.write_text(PROFILES)
+    with pytest.raises(ConfigurationError, match=r"\(profiles there: default, work\)"):
+        settings(profile="home")
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "value", "expected"),
+    [
+        ("linux", "XDG_CONFIG_HOME", None, "~/.config"),
+        ("linux", "XDG_CONFIG_HOME", "/etc/x", "/etc/x"),
+        ("darwin", "HOME", "/home/me", "/home/me/Library/Application Support"),
+        ("win32", "APPDATA", "/home/me/Roaming", "/home/me/Roaming"),
+        ("win32", "APPDATA", None, "~/AppData/Roaming"),
+    ],
+)
+def test_the_file_is_where_the_platform_keeps_such_files(
+    monkeypatch: pytest.MonkeyPatch, platform: str, variable: str, value: str | None, expected: str
+) -> None:
+    """On Linux, macOS and Windows."""
+    monkeypatch.setattr(sys, "platform", platform)
+    if value is None:
+        monkeypatch.delenv(variable, raising=False)
+    else:
+        monkeypatch.setenv(variable, value)
+
+    assert Path(expected).expanduser() / "cfclient" / "config.toml" == config_path()
+
+
+# -- the emulator's address ---------------------------------------------------------------------------
+
+
+def test_an_emulator_has_credentials_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a real account, which the environment may hold, are none of its business."""
+    monkeypatch.setenv("CFCLIENT_EMAIL", "real@example.com")
+    monkeypatch.setenv("CFCLIENT_TOKEN", "real")
+    monkeypatch.setenv("CFCLIENT_URL", "emulator:")
+
+    assert DEMO == settings().credentials
+    assert Credentials("a@example.com", "b") == settings(email="a@example.com", token="b").credentials
+
+
+@pytest.mark.anyio
+async def test_an_address_describes_the_emulator() -> None:
+    """The same seed makes the same account."""
+    async with cfclient.connect("emulator:?zones=4&seed=7&page_size=3&limit=none&latency=1") as cf:
+        first = await cf.zone_load_multi()
+        names = [zone.zone_name async for zone in cf.zones()]
+    async with cfclient.connect(cfclient.emulator(zones=4, seed=7).connect) as cf:
+        again = [zone.zone_name async for zone in cf.zones()]
+
+    assert (3, True) == (first.count, first.has_more)
+    assert 4 == len(names)
+    assert names == again
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("emulator://x", "is not an emulator's address: expected one such as emulator:"),
+        ("emulator:x", "is not an emulator's address"),
+        ("emulator:#x", "is not an emulator's address"),
+        ("emulator:?zones=x", "zones='x' is not valid: expected a whole number of at least 0"),
+        ("emulator:?page_size=0", "page_size='0' is not valid: expected a whole number of at least 1"),
+        ("emulator:?limit=10", "limit='10' is not valid: expected calls/seconds such as 1200/300, or none"),
+        ("emulator:?limit=x/1", "limit='x/1' is not valid"),
+        ("emulator:?latency=-1", "latency='-1' is not valid"),
+        ("emulator:?colour=red", "colour='red' is not valid: expected one of zones, seed"),
+    ],
+)
+def test_a_bad_emulator_s_address_is_told_by_its_option(url: str, words: str) -> None:
+    """With what would be right."""
+    with pytest.raises(ConfigurationError, match=words):
+        emulator_at(url)
+
+
+@pytest.mark.anyio
+async def test_a_limit_in_the_address_holds() -> None:
+    """So many calls in so many seconds."""
+    async with cfclient.connect("emulator:?zones=1&limit=2/60") as cf:
+        await cf.zone_load_multi()
+        await cf.zone_load_multi()
+        with pytest.raises(cfclient.RateLimited):
+            await cf.zone_load_multi()
+
+
+# -- a client's life ----------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_a_closed_client_says_so() -> None:
+    """In every way of asking."""
+    async with cfclient.connect("emulator:?zones=1") as cf:
+        pass
+
+    ways: list[Any] = [
+        cf.zone_load_multi,
+        lambda: cf.raw(cfclient.actions.ZoneLoadMulti()),
+        lambda: cf.zones().all(),
+        lambda: cf.perform_all([cfclient.actions.ZoneLoadMulti()]),
+    ]
+    for way in ways[:3]:
+        with pytest.raises(MisusedClient, match="this client is closed: open a new one"):
+            await way()
+    (outcome,) = await ways[3]()
+    assert isinstance(outcome.error, MisusedClient)
+    with pytest.raises(MisusedClient):
+        cf.acting_as(DEMO)
+    assert repr(cf).endswith(", closed>")
+
+
+def test_another_event_loop_is_a_clear_error() -> None:
+    """A second asyncio.run over one client, and a loop of another library."""
+    cf = cfclient.Client(cfclient.emulator(zones=1).connect())
+
+    async def first() -> None:
+        await cf.zone_load_multi()
+
+    async def second() -> None:
+        with pytest.raises(MisusedClient, match="was opened in another event loop"):
+            await cf.zone_load_multi()
+
+    asyncio.run(first())
+    asyncio.run(second())
+    anyio.run(second, backend="trio")
+
+
+@pytest.mark.anyio
+async def test_a_client_around_any_backend() -> None:
+    """Which can act as nobody else, since it was not made from credentials."""
+    cf = cfclient.Client(cfclient.emulator(zones=2).connect())
+
+    assert 2 == len(await cf.zones().all())
+    with pytest.raises(MisusedClient, match="made around one backend"):
+        cf.acting_as(DEMO)
+
+
+@pytest.mark.anyio
+async def test_raw_of_another_backend_is_what_version_1_would_send() -> None:
+    """In the wire's own forms."""
+    async with cfclient.connect("emulator:?zones=1") as cf:
+        (zone,) = await cf.zones().all()
+        reply = await cf.raw(cfclient.actions.ZoneSettings(zone.zone_name))
+
+    assert "success" == reply["result"]
+    assert reply["response"]["result"]["objs"][0]["ssl"] in {"0", "1", "2", "3"}
+
+
+@pytest.mark.anyio
+async def test_another_account_of_the_emulator() -> None:
+    """An unknown key is refused as the service refused it."""
+    async with cfclient.connect("emulator:?zones=1") as cf:
+        with pytest.raises(cfclient.Unauthorized, match="Unknown token or email"):
+            await cf.acting_as(Credentials(DEMO.email, "wrong")).zone_load_multi()
