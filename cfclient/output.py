@@ -85,9 +85,14 @@ def console(stream: TextIO) -> Console:
     """As wide as the terminal; anywhere else so wide that nothing is folded, and without colour."""
     from rich.console import Console
 
+    class Screen(Console):
+        def on_broken_pipe(self) -> None:
+            # rich's own ends the process with 1, which would be taken for findings.
+            raise BrokenPipeError
+
     if stream.isatty():
-        return Console(file=stream, highlight=False)
-    return Console(
+        return Screen(file=stream, highlight=False)
+    return Screen(
         file=cast("TextIO", _Trimmed(stream)),
         highlight=False,
         force_terminal=False,

@@ -76,15 +76,15 @@ def _to_bool(value: Any, _: object = None) -> bool:
     return found
 
 
+_DECIMAL = re.compile(r"\s*-?\d{1,300}(?:\.\d{1,300})?\s*", re.ASCII)
+
+
 def _to_float(value: Any, _: object = None) -> float:
     # A whole number stays one: 38 is not written back as 38.0.
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            pass
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return float(value)
     raise Mismatch("a number", value)
 
 
@@ -139,10 +139,8 @@ def _inner(type_: Any) -> Any:
 
 
 def _form_of(type_: Any) -> models.Form | None:
-    for mark in getattr(type_, "__metadata__", ()):
-        if isinstance(mark, models.Form):
-            return mark
-    return None
+    marks = getattr(type_, "__metadata__", ())
+    return next((mark for mark in marks if isinstance(mark, models.Form)), None)
 
 
 _READ_FORM: Final[Mapping[models.Form, Callable[[Any, Any], Any]]] = {

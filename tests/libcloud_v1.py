@@ -26,7 +26,7 @@ saw["records"] = len(driver.list_records(zone))
 record = driver.create_record("from-libcloud", zone, RecordType.A, "192.0.2.10", extra={"ttl": 300})
 exchange = driver.create_record("mail", zone, RecordType.MX, "mx.example.net", extra={"priority": 20})
 saw["created"] = [record.id, record.name, record.type, record.data, record.ttl]
-saw["exchange"] = [exchange.id, exchange.extra["prio"]]
+saw["exchange"] = [exchange.id, exchange.type]
 updated = driver.update_record(record, data="192.0.2.11", extra={"ttl": 120})
 saw["updated"] = [updated.id, updated.data, updated.ttl]
 saw["deleted"] = driver.delete_record(exchange)

@@ -312,7 +312,8 @@ async def test_so_many_zones_are_read_at_a_time(concurrency: int) -> None:
     async with audit(account, concurrency=concurrency) as run:
         await results(run)
 
-    assert 2 * concurrency == account.most
+    # Which of the two requests of a zone ends first is the event loop's choice.
+    assert concurrency < account.most <= 2 * concurrency
 
 
 async def test_zones_are_given_as_they_finish() -> None:

@@ -270,3 +270,15 @@ async def test_another_account_of_the_emulator() -> None:
     async with cfclient.connect("emulator:?zones=1") as cf:
         with pytest.raises(cfclient.Unauthorized, match="Unknown token or email"):
             await cf.acting_as(Credentials(DEMO.email, "wrong")).zone_load_multi()
+
+
+@pytest.mark.anyio
+async def test_a_client_performs_many_actions_as_a_stream() -> None:
+    """In the order of the actions where that is asked for."""
+    async with cfclient.connect("emulator:?zones=3") as cf:
+        names = [zone.zone_name async for zone in cf.zones()]
+        actions = [cfclient.actions.ZoneSettings(name) for name in names]
+        async with cf.stream_all(actions, concurrency=2, ordered=True) as outcomes:
+            found = [(outcome.action, outcome.ok) async for outcome in outcomes]
+
+    assert [(action, True) for action in actions] == found

@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 import hypothesis.strategies as st
 import pytest
+from hypothesis import settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
 
 from cfclient import actions as act
@@ -131,17 +132,18 @@ class Records(RuleBasedStateMachine):
         del self.model[at.zone][at.ident]
         return at
 
-    @rule(at=st.one_of(deleted, written), again=st.booleans(), write=writes)
-    def nothing_there(self, at: Written, again: bool, write: tuple[str, dict[str, Any]]) -> None:
+    @rule(at=st.one_of(deleted, written), editing=st.booleans(), write=writes)
+    def nothing_there(self, at: Written, editing: bool, write: tuple[str, dict[str, Any]]) -> None:
         """A deleted record, or one looked for in the other zone, cannot be deleted or edited."""
         zone = at.zone if at.ident not in self.model[at.zone] else ZONES[1 - ZONES.index(at.zone)]
         type_, given = write
-        action: act.Action[Any] = act.RecDelete(zone, at.ident)
-        if again:
-            action = act.RecEdit(zone, at.ident, type_, "www", **given)
+        delete, edit = act.RecDelete(zone, at.ident), act.RecEdit(zone, at.ident, type_, "www", **given)
 
         with pytest.raises(InvalidInput, match=r"Invalid record id\."):
-            self.emulator.perform(DEMO, action)
+            if editing:
+                self.emulator.perform(DEMO, edit)
+            else:
+                self.emulator.perform(DEMO, delete)
 
     @rule(target=written)
     def restart(self) -> Any:
@@ -180,3 +182,4 @@ class Records(RuleBasedStateMachine):
 
 
 TestRecords = Records.TestCase
+TestRecords.settings = settings(stateful_step_count=25)

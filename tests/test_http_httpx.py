@@ -500,8 +500,15 @@ async def test_an_exchange_under_way_ends_well_when_the_lanes_are_closed() -> No
         assert (0, 0, 0) == (lanes.idle, lanes.busy, lanes.retired)
 
 
-async def test_lanes_are_closed_though_the_block_is_cancelled() -> None:
+async def test_lanes_are_closed_though_the_block_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing is shielded, so that leaving in a hurry leaves no connection behind."""
+    close = httpx.AsyncHTTPTransport.aclose
+
+    async def slowly(self: httpx.AsyncHTTPTransport) -> None:
+        await anyio.sleep(0.01)
+        await close(self)
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "aclose", slowly)
     lanes = Lanes()
     async with serve(echo) as server:
         with anyio.CancelScope() as scope:
@@ -854,7 +861,7 @@ async def test_a_timeout_of_asyncio_does_not_hold_the_key() -> None:
     async with listen(deaf) as server, Lanes() as lanes:
         with pytest.raises(TimeoutError) as caught:
             async with asyncio.timeout(0.05):
-                await lanes.exchange(with_the_key(server.url))
+                await lanes.exchange(with_the_key(server.url, pad=16_000_000))
 
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
     assert [] == leaks(caught.value)

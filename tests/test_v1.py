@@ -155,6 +155,24 @@ async def test_raw_is_the_decoded_body_without_the_echo() -> None:
     assert {"result": "success", "msg": None, "news": [1]} == reply
 
 
+async def test_raw_raises_what_the_method_raises() -> None:
+    """A refusal, or an answer of another shape, without the frames that read it."""
+    with respx.mock:
+        respx.post(URL).mock(
+            side_effect=[
+                httpx.Response(200, content=b'{"result":"error","msg":"Invalid zone."}'),
+                httpx.Response(200, content=b"<html>"),
+            ]
+        )
+        async with opened() as cf:
+            with pytest.raises(InvalidInput, match=r"Invalid zone\."):
+                await cf.raw(act.Stats("example.com"))
+            with pytest.raises(UnexpectedAnswer, match="HTML") as caught:
+                await cf.raw(act.Stats("example.com"))
+
+    assert (None, None) == (caught.value.__cause__, caught.value.__context__)
+
+
 # -- every kind of answer -----------------------------------------------------------------------------
 
 

@@ -458,6 +458,25 @@ def test_a_setting_of_no_use_is_told_by_field(given_: dict[str, Any], reason: st
     assert f"zone_settings: {reason}" == caught.value.reason
 
 
+@pytest.mark.parametrize(("given_", "expected"), [(38, 38), (38.5, 38.5), ("38.50", 38.5), ("-97", -97.0), ("", None)])
+def test_a_number_is_read_in_any_of_its_forms(given_: Any, expected: float | None) -> None:
+    """A whole number stays one, so that it is written back as it came."""
+    body = json.dumps({"result": "success", "response": {"ips": [{"ip": "192.0.2.1", "latitude": given_}]}}).encode()
+
+    (visitor,) = wire.read(act.ZoneIps("example.com"), body)
+
+    assert (expected, type(expected)) == (visitor.latitude, type(visitor.latitude))
+
+
+@pytest.mark.parametrize("given_", ["north", "nan", "1e999", [], True])
+def test_what_is_no_number_is_told_by_field(given_: Any) -> None:
+    """In the list too."""
+    body = json.dumps({"result": "success", "response": {"ips": [{"ip": "192.0.2.1", "latitude": given_}]}}).encode()
+
+    with pytest.raises(UnexpectedAnswer, match=r"zone_ips: expected a number, got \w+ @ reply\[0\].latitude"):
+        wire.read(act.ZoneIps("example.com"), body)
+
+
 def page(**record: Any) -> models.Record:
     """What is read from these keys of a record in a page."""
     entry = {"rec_id": "1", "type": "A", "name": "example.com", "content": "192.0.2.1", **record}

@@ -440,7 +440,7 @@ def _over(base: V, given: Mapping[str, Any], place: str) -> V:
     changes: dict[str, Any] = {}
     for key, value in given.items():
         name = _FIELDS.get(key, key)
-        if name not in hints or name in _KEYS.values():
+        if name not in hints or key in _KEYS:
             known = ", ".join(_KEYS.get(one, one) for one in hints)
             raise ConfigurationError(f"{place}: {key!r} is not known here; known are {known}")
         changes[name] = _value(hints[name], value, f"{place}.{key}", getattr(base, name))

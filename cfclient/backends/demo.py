@@ -434,11 +434,11 @@ def _hands(rng: random.Random) -> Iterator[frozenset[str]]:
 
 
 def _names(rng: random.Random) -> Iterator[str]:
+    """Endless; when all pairs of words are used up they are numbered."""
     pairs = [f"{first}-{second}" for first in _FIRST for second in _SECOND]
     rng.shuffle(pairs)
-    for round_ in itertools.count(1):
-        for pair in pairs:
-            yield f"{_ascii(pair if round_ == 1 else f'{pair}-{round_}')}.example"
+    rounds = itertools.chain([pairs], ([f"{pair}-{count}" for pair in pairs] for count in itertools.count(2)))
+    return (f"{_ascii(name)}.example" for name in itertools.chain.from_iterable(rounds))
 
 
 def _size(index: int, rng: random.Random) -> int:

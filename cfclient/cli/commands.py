@@ -73,8 +73,9 @@ class Account:
     token_file: Annotated[
         str | None,
         Parameter(
+            allow_leading_hyphen=True,  # "-" is one
             help="A file with the account's key, - for standard input. Otherwise CFCLIENT_TOKEN or a profile. "
-            "There is no option for the key itself, because every user of the machine can see a process's options."
+            "There is no option for the key itself, because every user of the machine can see a process's options.",
         ),
     ] = None
     profile: Annotated[

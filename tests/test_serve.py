@@ -1,0 +1,291 @@
+"""`cfclient serve`: the demo account on a socket, from the first line to the last signal."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import anyio
+import pytest
+
+import cfclient
+from cfclient import serving
+from cfclient.cli import main
+from cfclient.errors import ConfigurationError, InvalidInput
+
+LOGIN = "tkn=demo-key&email=demo@example.com"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """The server runs on asyncio only."""
+    return "asyncio"
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as bound:
+            bound.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
+# -- in this process ----------------------------------------------------------------------------------
+
+
+async def nothing(scope: Any, receive: Any, send: Any) -> None:
+    """An application that never answers."""
+    await anyio.sleep_forever()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_ends_it_like_a_return(number: signal.Signals) -> None:
+    """The address is announced, requests are answered, and the signal is not raised again."""
+    app = cfclient.gateway(cfclient.emulator(zones=2).connect)
+    before = signal.getsignal(number)
+    url = ""
+
+    async def use() -> None:
+        async with cfclient.connect(url, email="demo@example.com", token="demo-key") as cf:
+            names.extend([zone.zone_name async for zone in cf.zones()])
+        signal.raise_signal(number)
+
+    def announce(address: str) -> None:
+        nonlocal url
+        url = address
+        tasks.start_soon(use)
+
+    names: list[str] = []
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            await serving.serve(app, host="127.0.0.1", port=0, path="/api_json.html", announce=announce)
+
+    assert (2, before) == (len(names), signal.getsignal(number))
+    assert "/api_json.html" == urlsplit(url).path
+
+
+@pytest.mark.anyio
+async def test_an_exchange_that_does_not_end_is_cut_off() -> None:
+    """Nobody who waits for an answer keeps the server from stopping."""
+    port = 0
+
+    async def ask() -> None:
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await stream.send(b"GET / HTTP/1.1\r\nHost: here\r\n\r\n")
+            await anyio.sleep(0.1)
+            signal.raise_signal(signal.SIGTERM)
+            with pytest.raises(anyio.EndOfStream):
+                while b"Internal Server Error" not in await stream.receive():
+                    pass
+                await stream.receive()
+
+    def announce(address: str) -> None:
+        nonlocal port
+        port = urlsplit(address).port or 0
+        tasks.start_soon(ask)
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            await serving.serve(nothing, host="127.0.0.1", port=0, path="/", announce=announce)
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
+@pytest.mark.anyio
+async def test_an_ipv6_address_stands_in_brackets() -> None:
+    """As a URL needs it."""
+    addresses: list[str] = []
+
+    def announce(address: str) -> None:
+        addresses.append(address)
+        signal.raise_signal(signal.SIGINT)
+
+    with anyio.fail_after(30):
+        await serving.serve(nothing, host="::1", port=0, path="/x", announce=announce)
+
+    assert addresses[0].startswith("http://[::1]:")
+    assert "::1" == urlsplit(addresses[0]).hostname
+
+
+def test_a_port_in_use_is_said_before_anything_starts() -> None:
+    """With the address, the reason, and what to do."""
+    with serving.listener("127.0.0.1", 0) as taken:
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        with pytest.raises(ConfigurationError, match=rf"cannot listen on 127.0.0.1:{port}: .*use.*--port"):
+            serving.listener("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a" * 70])
+def test_an_address_of_another_machine(host: str) -> None:
+    """Or of none."""
+    with pytest.raises(ConfigurationError, match=r"cannot listen on "):
+        serving.listener(host, 0)
+
+
+def test_a_port_that_cannot_be() -> None:
+    """The resolver would take it modulo 65,536."""
+    with pytest.raises(InvalidInput, match="port=65536 is not valid"):
+        serving.listener("127.0.0.1", 65_536)
+
+
+def test_the_command_prints_one_line_when_it_accepts_connections(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The options reach the account."""
+
+    async def serve(app: Any, *, announce: Any, **options: Any) -> None:
+        calls.append(options)
+        announce("http://address")
+
+    calls: list[Any] = []
+    monkeypatch.setattr(serving, "serve", serve)
+    code = main(["serve", "--demo", "--zones", "3", "--page-size", "2", "--latency", "5", "--limit", "none", "--echo"])
+
+    assert (0, "http://address\n") == (code, capsys.readouterr().out)
+    assert {"host": "127.0.0.1", "port": 8080, "path": "/api_json.html"} == calls[0]
+
+
+def test_without_its_extra(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line says what to install."""
+    monkeypatch.delattr(cfclient, "serving")
+    monkeypatch.delitem(sys.modules, "cfclient.serving")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    code = main(["serve"])
+    out, err = capsys.readouterr()
+
+    assert (2, "", 1) == (code, out, len(err.splitlines()))
+    assert 'pip install "cfclient-async[server]"' in err
+
+
+def test_another_missing_package_is_not_taken_for_the_extra(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is a fault, and is shown as such."""
+    monkeypatch.delattr(cfclient, "serving")
+    monkeypatch.delitem(sys.modules, "cfclient.serving")
+    monkeypatch.setitem(sys.modules, "signal", None)
+
+    assert (70, True) == (main(["serve"]), "signal" in capsys.readouterr().err)
+
+
+# -- as a process -------------------------------------------------------------------------------------
+
+
+class Serving:
+    """`cfclient serve` in another process, and its address."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        assert process.stdout is not None
+        self.line = process.stdout.readline()
+        self.url = self.line.strip()
+        self.port = urlsplit(self.url).port or 0
+
+    def get(self, query: str) -> Any:
+        with urlopen(f"{self.url}?{query}&{LOGIN}", timeout=30) as reply:
+            return json.load(reply)
+
+    def stop(self, number: signal.Signals) -> tuple[int, str, str]:
+        """The exit code after this signal, and the rest of the output."""
+        self._process.send_signal(number)
+        out, err = self._process.communicate(timeout=60)
+        return self._process.returncode, out, err
+
+
+@contextmanager
+def served(*options: str) -> Iterator[Serving]:
+    command = [sys.executable, "-m", "cfclient", "serve", "--demo", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            yield Serving(process)
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_process_ends_well(number: signal.Signals) -> None:
+    """One plain line, answers, and after the signal exit code 0 without another word."""
+    with served("--zones", "3") as server:
+        reply = server.get("a=zone_load_multi")
+        ended = server.stop(number)
+
+    assert f"http://127.0.0.1:{server.port}/api_json.html\n" == server.line
+    assert ("success", 3) == (reply["result"], reply["response"]["zones"]["count"])
+    assert (0, "", "") == ended
+
+
+def test_it_ends_while_somebody_is_connected() -> None:
+    """An idle connection, half a request, and a request that waits for its answer."""
+    with served("--zones", "1", "--latency", "600000") as server:
+        idle, half, waiting = (socket.create_connection(("127.0.0.1", server.port), 30) for _ in range(3))
+        with idle, half, waiting:
+            half.sendall(b"POST /api_json.html HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\na=")
+            waiting.sendall(f"GET /api_json.html?a=zone_load_multi&{LOGIN} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+            ended = server.stop(signal.SIGTERM)
+
+    assert (0, "", "") == ended
+
+
+def test_http_1_0() -> None:
+    """Old tools speak it, without a Host; the server closes the connection after the answer."""
+    with served("--zones", "2") as server:
+        with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
+            body = f"a=zone_load_multi&{LOGIN}"
+            head = "POST /api_json.html HTTP/1.0\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+            connection.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode())
+            reply = b"".join(iter(lambda: connection.recv(65_536), b""))
+        ended = server.stop(signal.SIGTERM)
+    headers, _, content = reply.partition(b"\r\n\r\n")
+
+    assert b"200" == headers.split()[1]
+    assert 2 == json.loads(content)["response"]["zones"]["count"]
+    assert (0, "", "") == ended
+
+
+def test_what_is_no_http_is_no_news() -> None:
+    """It is answered with 400, and nothing is written about it."""
+    with served("--zones", "1") as server:
+        with socket.create_connection(("127.0.0.1", server.port), 30) as connection:
+            connection.sendall(b"\x16\x03\x01 hello\r\n\r\n")
+            reply = b"".join(iter(lambda: connection.recv(65_536), b""))
+        ended = server.stop(signal.SIGTERM)
+
+    assert b"400" == reply.split()[1]
+    assert (0, "", "") == ended
+
+
+def test_its_options() -> None:
+    """Pages, the limit, and the echo of the request, key included."""
+    with served("--zones", "5", "--seed", "7", "--page-size", "2", "--limit", "2/300", "--echo") as server:
+        first = server.get("a=zone_load_multi")
+        second = server.get("a=zone_load_multi&o=4")
+        third = server.get("a=zone_load_multi")
+        server.stop(signal.SIGTERM)
+
+    assert (True, 2) == (first["response"]["zones"]["has_more"], first["response"]["zones"]["count"])
+    assert (False, 1) == (second["response"]["zones"]["has_more"], second["response"]["zones"]["count"])
+    assert ("error", "E_MAXAPI") == (third["result"], third["err_code"])
+    assert "demo-key" == first["request"]["tkn"]
+
+
+def test_a_port_in_use() -> None:
+    """One line, exit code 2."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "cfclient", "serve", "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (2, "", 1) == (done.returncode, done.stdout, len(done.stderr.splitlines()))
+    assert done.stderr.startswith(f"cfclient: error: cannot listen on 127.0.0.1:{port}: ")
