@@ -201,11 +201,11 @@ class Entries:
         self._stream = stream
         self._columns = _columns(kind)
         self._kept: list[Any] = []
-        if output_format == "csv":
-            _csv(stream, [self._columns])
+        self._begun = False
 
     def add(self, entry: Any) -> None:
         """One more entry."""
+        self._begin()
         plain = natural(entry)
         if self._format == "jsonl":
             _dump(self._stream, plain)
@@ -215,11 +215,18 @@ class Entries:
         else:
             self._kept.append(plain)
 
+    def _begin(self) -> None:
+        # Not earlier, so that a listing that cannot be had prints nothing.
+        if self._format == "csv" and not self._begun:
+            _csv(self._stream, [self._columns])
+        self._begun = True
+
     def _row(self, plain: Any) -> list[Any]:
         return [_at(plain, column) for column in self._columns]
 
     def finish(self) -> None:
         """What could not be written before the last entry."""
+        self._begin()
         if self._format == "json":
             _dump(self._stream, self._kept, indent=2)
         elif self._format == "table":

@@ -21,6 +21,7 @@ import attrs
 import pytest
 
 import cfclient
+from cfclient import cli
 from cfclient.actions import ACTIONS
 from cfclient.audit import ZoneAudit
 from cfclient.audit.report import reporter
@@ -90,7 +91,7 @@ def test_as_a_module(
     """`python -m cfclient` is the command; importing it does nothing."""
     monkeypatch.setattr(sys, "argv", ["cfclient", "--version"])
     with pytest.raises(SystemExit) if ends else nullcontext():
-        runpy.run_module("cfclient.__main__", run_name=name)
+        runpy.run_path(str(Path(cli.__file__).parents[1] / "__main__.py"), run_name=name)
 
     assert f"{cfclient.__version__}\n" * ends == capsys.readouterr().out
 
@@ -146,9 +147,12 @@ def test_no_option_takes_the_key(run: Run) -> None:
     ("arguments", "words"),
     [
         (["zoness"], 'Did you mean "zones"?'),
-        (["zones", "--demoo"], "Did you mean --demo?"),
-        (["zones", "--demo", "--format", "xml"], '"table", "json", "jsonl", "csv"'),
+        (["zones", "--demoo"], "Did you mean "),
+        (["zones", "--demo", "--format", "xml"], "jsonl"),
         (["zones"], "no url is given"),
+        (["zones", "--format", "csv"], "no url is given"),
+        (["audit", "--format", "csv"], "no url is given"),
+        (["records", "no zone", "--demo", "--format", "csv"], "zone='no zone' is not valid"),
         (["zones", "--profile", "work"], "there is no profile 'work'"),
         (["zones", "--demo", "--url", "emulator:"], "--demo is an account of its own"),
         (["zones", "--url", "emulator:?zones=x"], "zones='x' is not valid"),
@@ -188,6 +192,15 @@ def test_a_missing_setting_names_the_places_and_the_way_out(run: Run) -> None:
 
     for place in ("CFCLIENT_URL", "config.toml", "--url", "--demo"):
         assert place in err
+
+
+@pytest.mark.parametrize("command", [["audit"], ["zones"], ["records", ZONE], ["call", "stats", f"z={ZONE}"]])
+def test_a_missing_setting_leaves_the_file_alone(command: list[str], run: Run, tmp_path: Path) -> None:
+    """JSON Lines go straight into the file, but not before it is known whom to ask."""
+    (tmp_path / "out").write_text("old")
+
+    assert 2 == run(*command, "--format", "jsonl", "-o", str(tmp_path / "out"))[0]
+    assert "old" == (tmp_path / "out").read_text()
 
 
 def test_the_whole_error_on_request(run: Run) -> None:

@@ -85,7 +85,7 @@ class Account:
     demo: Annotated[bool, _flag("The built-in demo account: no network, no settings.")] = False
 
     def connect(self) -> AbstractAsyncContextManager[Client]:
-        """The block in which the client is open."""
+        """The block in which the client is open; settings are found now, before any file is touched."""
         if self.demo:
             if self.url or self.email or self.token_file or self.profile:
                 raise Usage("--demo is an account of its own: leave out --url, --email, --token-file and --profile")
@@ -188,13 +188,14 @@ def audit(
     2 for wrong usage, 3 where a zone could not be read, 130 when
     interrupted; what was read until then is reported all the same.
     """
+    connection = account.connect()
     with destination(output.output, output.format) as stream:
         shown = sys.stderr.isatty() and not (output.format in {"jsonl", "csv"} and stream.isatty())
         report = reporter(output.format, stream, console=console(stream) if output.format == "table" else None)
         with Progress(shown=shown, what="reading zones") as progress:
             job = _Audit(report, progress)
             try:
-                summary = anyio.run(job.run, account.connect(), zones, concurrency)
+                summary = anyio.run(job.run, connection, zones, concurrency)
             except KeyboardInterrupt:
                 # Left like any other error, this block would throw away what was read.
                 if job.summary is None:
@@ -267,8 +268,10 @@ def records(zone: ZoneName, /, *, account: Account = _DEFAULT_ACCOUNT, output: O
 
 
 def _list(account: Account, output: Output, kind: type[T], listing: Callable[[Client], Listing[T]]) -> int:
+    connection = account.connect()
+
     async def listed(entries: Entries) -> None:
-        async with account.connect() as client, listing(client).ahead() as found:
+        async with connection as client, listing(client).ahead() as found:
             async for entry in found:
                 entries.add(entry)
 
@@ -314,10 +317,10 @@ def call(
 
 
 def _perform(account: Account, output: Output, make: Callable[[], Action[Any]]) -> int:
-    action = make()
+    action, connection = make(), account.connect()
 
     async def performed() -> Any:
-        async with account.connect() as client:
+        async with connection as client:
             return await client.perform(action)
 
     with destination(output.output, output.format) as stream:
