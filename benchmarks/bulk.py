@@ -155,29 +155,35 @@ def spread(values: list[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
+#: what is compared round by round: the figure, its heading, and which side is the better one
+RATIOS = (("cpu", "CPU per zone", "less"), ("zones_per_second", "zones/s", "more"), ("p99", "p99", "less"))
+
+
 def compare(in_flights: list[int], rounds: int, zones: int, copies: int) -> None:
-    """The table: a row for each number in flight."""
-    header = "in flight | CPU ratio          | cfclient: CPU ms/zone  zones/s  p99 ms  failures | "
-    header += "httpx: CPU ms/zone  zones/s  p99 ms  failures | calls/zone"
+    """The tables: the ratios first, then the medians that they are made of."""
     print(f"{zones} zones x {copies}, each its settings and all its records; {rounds} rounds, in turn\n")
-    print(header)
-    print("-" * len(header))
+    results: dict[int, dict[str, list[dict[str, Any]]]] = {}
+    print("cfclient / httpx: median (lowest-highest)")
+    print(f"{'in flight':>9}" + "".join(f"  {f'{title} ({better} is better)':30}" for _, title, better in RATIOS))
     with served(zones) as url:
         for in_flight in in_flights:
-            ours: list[dict[str, Any]] = []
-            theirs: list[dict[str, Any]] = []
+            runs = results[in_flight] = {peer: [] for peer in PEERS}
             for _ in range(rounds):
-                ours.append(run("cfclient", url, in_flight, copies))
-                theirs.append(run("httpx", url, in_flight, copies))
-            ratios = [one["cpu"] / other["cpu"] for one, other in zip(ours, theirs, strict=True)]
-
-            def middle(runs: list[dict[str, Any]]) -> str:
-                figures = {key: statistics.median(one[key] for one in runs) for key in runs[0]}
-                failures = sum(one["failures"] for one in runs)
-                return f"{figures['cpu']:20.2f} {figures['zones_per_second']:8.0f} {figures['p99']:7.0f} {failures:9d}"
-
-            calls = statistics.median(one["calls"] for one in ours)
-            print(f"{in_flight:9d} | {spread(ratios):18s} | {middle(ours)}   | {middle(theirs)}  | {calls:.2f}")
+                for peer, done in runs.items():
+                    done.append(run(peer, url, in_flight, copies))
+            pairs = list(zip(runs["cfclient"], runs["httpx"], strict=True))
+            ratios = (spread([ours[key] / (theirs[key] or math.nan) for ours, theirs in pairs]) for key, _, _ in RATIOS)
+            print(f"{in_flight:9d}" + "".join(f"  {ratio:30}" for ratio in ratios), flush=True)
+    print("\nmedians; failures are summed over all rounds")
+    print("in flight  peer      CPU ms/zone  calls/zone  zones/s   p99 ms  peak MiB  failures")
+    for in_flight, runs in results.items():
+        for peer, done in runs.items():
+            middle = {key: statistics.median(one[key] for one in done) for key in done[0]}
+            print(
+                f"{in_flight:9d}  {peer:8}  {middle['cpu']:11.2f}  {middle['calls']:10.2f}  "
+                f"{middle['zones_per_second']:7.0f}  {middle['p99']:7.0f}  {middle['peak_mib']:8.0f}  "
+                f"{sum(one['failures'] for one in done):8d}"
+            )
 
 
 # -- the real limit, on a clock that is not ---------------------------------------------------------------
@@ -219,7 +225,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bulk", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how many times each peer runs")
     parser.add_argument("--zones", type=int, default=100, help="zones of the demo account")
-    parser.add_argument("--copies", type=int, default=10, help="how many times each zone is read in a run")
+    parser.add_argument("--copies", type=int, default=5, help="how many times each zone is read in a run")
     parser.add_argument("--inflight", type=int, action="append", help="zones in flight; may be given several times")
     parser.add_argument("--worker", choices=PEERS, help=argparse.SUPPRESS)
     parser.add_argument("--url", help=argparse.SUPPRESS)

@@ -17,6 +17,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from .actions import Action
 from .backend import Backend
 from .errors import CloudflareError
+from .shapes import integer
 
 __all__ = ["Outcome", "Outcomes", "perform_all", "stream_all"]
 
@@ -138,8 +139,7 @@ async def stream_all(
     Leaving the block, by whatever way, ends all that is under way.
     An error of the block's own body comes out as itself, not in a group.
     """
-    if concurrency < 1:
-        raise ValueError(f"concurrency={concurrency!r} is not valid: expected a whole number of at least 1")
+    integer("concurrency", concurrency, 1)
     places = anyio.Semaphore(2 * concurrency)
     send, receive = anyio.create_memory_object_stream[Outcome[T]](concurrency)
     job: _Job[T] = _Job(backend, actions, places, stop_on_error=stop_on_error)

@@ -20,6 +20,7 @@ import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from .models import Page
+from .shapes import integer
 
 __all__ = ["Items", "Listing", "Pages"]
 
@@ -118,9 +119,7 @@ class Listing(Generic[T]):
         A fetch that fails shows itself after the entries of the good pages, as itself and not in a
         group; so does an error of the block's own body. Leaving the block ends the fetching.
         """
-        if pages < 1:
-            raise ValueError(f"pages={pages!r} is not valid: expected a whole number of at least 1")
-        return self._ahead(pages)
+        return self._ahead(integer("pages", pages, 1))
 
     @asynccontextmanager
     async def _ahead(self, pages: int) -> AsyncIterator[Items[T]]:

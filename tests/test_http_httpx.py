@@ -190,14 +190,15 @@ async def test_a_connection_that_the_server_closes_is_opened_again() -> None:
 
 async def test_lanes_that_rest_for_long_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """One with each exchange, the longest at rest first, so that no burst leaves its sockets behind."""
-    now = 100.0
-    monkeypatch.setattr(adapter, "time", SimpleNamespace(monotonic=lambda: now))
+    clock = SimpleNamespace(now=100.0)
+    monkeypatch.setattr(adapter, "time", SimpleNamespace(monotonic=lambda: clock.now))
     async with serve(echo) as server, Lanes(keepalive=4) as lanes:
         async with anyio.create_task_group() as tasks:
             for _ in range(5):
                 tasks.start_soon(lanes.exchange, post(server.url))
         idle = [lanes.idle]
-        for now in 104.0, 104.1, 104.2, 104.3:
+        for moment in 104.0, 104.1, 104.2, 104.3:
+            clock.now = moment
             await lanes.exchange(post(server.url))
             idle.append(lanes.idle)
 
@@ -633,7 +634,6 @@ async def test_all_lanes_share_one_context(certificate: Certificate, monkeypatch
 
 async def test_a_cancelled_handshake_leaves_no_connection(certificate: Certificate) -> None:
     """Though httpcore forgets the socket below it."""
-
     arrived = anyio.Event()
 
     async def mute(stream: anyio.abc.AnyByteStream) -> None:
