@@ -92,7 +92,8 @@ class InvalidInput(ApiError, ValueError):
     @classmethod
     def of(cls, parameter: str, value: object, expected: str) -> Self:
         """The refusal of one parameter before anything was sent."""
-        error = cls(f"{parameter}={_short(value)} is not valid: expected {expected}", code="E_INVLDINPUT")
+        what = f"{parameter} is missing" if value is None else f"{parameter}={_short(value)} is not valid"
+        error = cls(f"{what}: expected {expected}", code="E_INVLDINPUT")
         error.parameter, error.value, error.expected = parameter, value, expected
         return error
 

@@ -28,15 +28,15 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TextIO, cast
 import attrs
 
 from . import models
-from .audit.report import harmless
 from .errors import ConfigurationError
+from .harmless import harmless, safe_cell
 from .plain import natural
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-__all__ = ["COLUMNS", "Entries", "Format", "Progress", "console", "destination", "safe_cell", "write"]
+__all__ = ["COLUMNS", "Entries", "Format", "Progress", "console", "destination", "write"]
 
 Format = Literal["table", "json", "jsonl", "csv"]
 
@@ -113,15 +113,6 @@ class _Trimmed:
 
     def flush(self) -> None:
         self._stream.flush()
-
-
-# Spreadsheets take these for the beginning of a formula, the full-width ones in some locales.
-_FORMULA: Final = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-
-
-def safe_cell(text: str) -> str:
-    """Text that a spreadsheet shows and does not compute."""
-    return ("'" if text.lstrip(" ").startswith(_FORMULA) else "") + harmless(text)
 
 
 def _dump(stream: TextIO, plain: Any, indent: int | None = None) -> None:

@@ -77,7 +77,7 @@ def parse(parameters: Mapping[str, str]) -> Action[Any]:
             given[attribute] = parameters[wire_name]
         elif required:
             if omit is None:
-                raise InvalidInput.of(attribute, None, f"a value; {name} cannot do without it")
+                raise InvalidInput.of(attribute, None, f"a value, because {name} needs one")
             given[attribute] = omit
     return cls(**given)
 

@@ -7,6 +7,7 @@ Run by `test_libcloud.py` with Python 3.11 (libcloud 2.5.0 imports on no newer o
 import json
 import sys
 import warnings
+from typing import Any
 
 warnings.simplefilter("ignore")
 
@@ -16,7 +17,7 @@ from libcloud.dns.types import RecordDoesNotExistError, RecordType  # noqa: E402
 port, name = int(sys.argv[1]), sys.argv[2]
 connection = cloudflare.CloudFlareDNSConnection
 connection.host, connection.port, connection.secure = "127.0.0.1", port, False
-driver = cloudflare.CloudFlareDNSDriver("demo@example.com", "demo-key", secure=False, host="127.0.0.1", port=port)
+driver: Any = cloudflare.CloudFlareDNSDriver("demo@example.com", "demo-key", secure=False, host="127.0.0.1", port=port)
 
 saw: dict[str, object] = {}
 zones = driver.list_zones()
@@ -34,7 +35,7 @@ try:
     driver.delete_record(exchange)
 except RecordDoesNotExistError as error:
     saw["deleted again"] = str(error)
-saw["stats"] = dict(driver.ex_get_zone_stats(zone, interval=40))["interval"]
+saw["stats"] = driver.ex_get_zone_stats(zone, interval=40)["interval"]
 saw["zone_check"] = driver.ex_zone_check([zone])
 saw["ip_lkup"] = driver.ex_get_ip_threat_score("192.0.2.200")
 saw["settings before"] = driver.ex_get_zone_settings(zone)

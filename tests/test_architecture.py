@@ -22,6 +22,7 @@ FLOORS: dict[str, int] = {
     "_version": 0,
     "models": 1,
     "errors": 1,
+    "harmless": 1,
     "shapes": 2,
     "loops": 2,
     "plain": 2,

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from cfclient.audit import RULES, Finding, Rule, Severity, Summary, Tally, ZoneAudit
-from cfclient.audit.report import FORMATS, CsvReport, TableReport, harmless, reporter
+from cfclient.audit.report import FORMATS, CsvReport, TableReport, reporter
 from cfclient.errors import InvalidInput
+from cfclient.harmless import harmless
 from cfclient.models import Record, RecordType
 
 RULE = Rule(id="r-1", severity=Severity.LOW, title="T", why="W", mend="M", source="S", check=lambda _: ())

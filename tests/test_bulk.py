@@ -141,7 +141,7 @@ async def test_ordered_outcomes_do_not_pile_up_behind_a_slow_one() -> None:
             return cast("T", begun)
 
     async with stream_all(Slow(), lookups(200), concurrency=5, ordered=True) as outcomes:
-        await anyio.sleep(0.05)
+        await anyio.wait_all_tasks_blocked()
         held = begun
         gate.set()
         got = [outcome.index async for outcome in outcomes]

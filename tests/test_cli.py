@@ -170,7 +170,7 @@ def test_no_option_takes_the_key(run: Run) -> None:
         (["call", "stats", "example.com", "--demo"], "'example.com' is no parameter: expected name=value"),
         (["call", "stats", "zon=example.com", "--demo"], "did you mean 'zone'?); it takes z (zone), interval"),
         (["call", "stats", "z=a.example", "zone=a.example", "--demo"], "'zone' of stats is given twice"),
-        (["call", "stats", "--demo"], "zone=None is not valid"),
+        (["call", "stats", "--demo"], "zone is missing: expected a value, because stats needs one"),
         (["call", "fpurge_ts", "z=a.example", "v=0", "--demo"], "fpurge_ts has no parameter 'v'"),
         (["serve", "--limit", "x"], "error: limit="),
         (["serve", "--port", "99999"], "port=99999 is not valid"),

@@ -15,7 +15,8 @@ import pytest
 
 from cfclient import models
 from cfclient.errors import ConfigurationError
-from cfclient.output import Entries, Format, Progress, console, destination, safe_cell, write
+from cfclient.harmless import safe_cell
+from cfclient.output import Entries, Format, Progress, console, destination, write
 
 FORMATS: list[Format] = ["table", "json", "jsonl", "csv"]
 STREAMED: list[Format] = ["jsonl", "csv"]

@@ -212,7 +212,7 @@ def test_an_unknown_action_is_named() -> None:
 
 def test_a_missing_parameter_is_named() -> None:
     """By its name in cfclient."""
-    with pytest.raises(InvalidInput, match="zone=None is not valid: expected a value; stats cannot do without it"):
+    with pytest.raises(InvalidInput, match="zone is missing: expected a value, because stats needs one"):
         wire.parse({"a": "stats"})
 
 

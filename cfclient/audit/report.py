@@ -41,12 +41,12 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol, TextIO
 
 from cfclient.errors import InvalidInput
+from cfclient.harmless import harmless, safe_cell
 
 from .model import Finding, Rule, Severity, Summary, ZoneAudit
 from .rules import RULES
@@ -62,7 +62,6 @@ __all__ = [
     "JsonReport",
     "Report",
     "TableReport",
-    "harmless",
     "reporter",
 ]
 
@@ -113,15 +112,6 @@ def reporter(
 
         console = Console(file=stream)
     return TableReport(console)
-
-
-# C0, DEL and C1, the separators that end a line, the bidirectional controls, and halves of surrogate pairs.
-_UNSAFE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-
-
-def harmless(text: str) -> str:
-    """Text that does to a terminal what it says: characters that would steer it are shown as escapes."""
-    return _UNSAFE.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode("ascii"), text)
 
 
 # -- programs ----------------------------------------------------------------------------------------
@@ -226,14 +216,6 @@ class JsonLinesReport:
         self._write("summary", {"schema_version": SCHEMA_VERSION, "summary": _summary(summary), "rules": self._rules})
 
 
-# Spreadsheets take these for the beginning of a formula, the full-width ones in some locales.
-_FORMULA: Final = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
-
-
-def _cell(text: str) -> str:
-    return ("'" if text.lstrip(" ").startswith(_FORMULA) else "") + harmless(text)
-
-
 class CsvReport:
     """A row per finding, written when its zone is finished."""
 
@@ -252,7 +234,7 @@ class CsvReport:
         self._stream.flush()
 
     def _row(self, *cells: str) -> None:
-        self._writer.writerow([_cell(cell) for cell in cells])
+        self._writer.writerow([safe_cell(cell) for cell in cells])
 
     def finish(self, summary: Summary) -> None:  # noqa: ARG002  the rows are all there is
         """Nothing is left to write but what the stream still holds."""

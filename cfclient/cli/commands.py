@@ -23,12 +23,13 @@ from cfclient._version import __version__
 from cfclient.actions import ACTIONS, Action, ZoneSettings
 from cfclient.audit import Severity, Summary
 from cfclient.audit import audit as audited
-from cfclient.audit.report import Report, harmless, reporter
+from cfclient.audit.report import Report, reporter
 from cfclient.client import Client
 from cfclient.connect import connect, emulator, emulator_at
 from cfclient.connect import settings as found_settings
 from cfclient.errors import CloudflareError, ConfigurationError, InvalidInput, Unauthorized
 from cfclient.gateway import PATH, gateway
+from cfclient.harmless import harmless
 from cfclient.models import Record, Zone
 from cfclient.output import Entries, Format, Progress, console, destination, write
 from cfclient.paging import Listing
