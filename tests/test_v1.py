@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import email.utils
 import inspect
 import logging
 import traceback
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +230,45 @@ async def test_no_answer_says_what_is_known(fault: Exception, maybe: bool) -> No
                 await cf.stats("example.com")
 
     assert maybe is caught.value.maybe_carried_out
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "header", "expected"),
+    [
+        (429, b"<html>", "17", 17.0),
+        (429, b"<html>", "", None),
+        (429, b"<html>", "soon", None),
+        (429, b"<html>", "Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        (429, b"<html>", "Wed, 21 Oct 2015 07:28:00 -0000", 0.0),
+        (200, b'{"result":"error","msg":"Enough.","err_code":"E_MAXAPI"}', "120", 120.0),
+        (200, b'{"result":"error","msg":"Enough.","err_code":"E_MAXAPI"}', "", None),
+    ],
+)
+async def test_how_long_to_wait_is_told_where_the_reply_says_it(
+    status: int, body: bytes, header: str, expected: float | None
+) -> None:
+    """In seconds or as a date, with the service's own refusal or with an HTML page of what stands before it."""
+    with respx.mock:
+        respx.post(URL).respond(status, content=body, headers={"retry-after": header} if header else {})
+        async with opened() as cf:
+            with pytest.raises(RateLimited) as caught:
+                await cf.stats("example.com")
+
+    assert expected == caught.value.retry_after
+    assert caught.value.action == "stats"
+
+
+async def test_a_date_to_wait_for_is_counted_from_now() -> None:
+    """An hour ahead, give or take the seconds that this test takes."""
+    date = email.utils.format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    with respx.mock:
+        respx.post(URL).respond(429, headers={"retry-after": date})
+        async with opened() as cf:
+            with pytest.raises(RateLimited) as caught:
+                await cf.raw(act.Stats("example.com"))
+
+    assert caught.value.retry_after is not None
+    assert 3000 < caught.value.retry_after <= 3600
 
 
 async def test_what_is_out_of_the_service_s_limits_is_not_sent() -> None:

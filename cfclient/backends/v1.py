@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import email.utils
 import ipaddress
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -10,7 +12,7 @@ from cfclient import limits, wire
 from cfclient._version import __version__
 from cfclient.actions import Action
 from cfclient.backend import Credentials
-from cfclient.errors import CloudflareError, ConfigurationError
+from cfclient.errors import CloudflareError, ConfigurationError, RateLimited, UnexpectedAnswer
 from cfclient.http import Http, Reply, Request
 
 __all__ = ["DEFAULT_URL", "V1", "checked_address"]
@@ -77,7 +79,7 @@ class V1:
         try:
             return wire.read(action, reply.body, status=reply.status, hide=(self._credentials.token,))
         except CloudflareError as error:
-            failure = _without_frames(error)
+            failure = _as_limited(_without_frames(error), reply, action)
         raise failure
 
     async def raw(self, action: Action[Any], /) -> dict[str, Any]:
@@ -86,7 +88,7 @@ class V1:
         try:
             return wire.raw(action, reply.body, status=reply.status, hide=(self._credentials.token,))
         except CloudflareError as error:
-            failure = _without_frames(error)
+            failure = _as_limited(_without_frames(error), reply, action)
         raise failure
 
     async def _exchange(self, action: Action[Any]) -> Reply:
@@ -101,3 +103,27 @@ def _without_frames(error: CloudflareError) -> CloudflareError:
     """The error, without the frames that read the reply: a reply may echo the key, and they hold it."""
     error.__context__ = error.__cause__ = None
     return error.with_traceback(None)
+
+
+def _as_limited(error: CloudflareError, reply: Reply, action: Action[Any]) -> CloudflareError:
+    """The error, or what status 429 makes of it; with the time to wait where the reply says one.
+
+    Version 1 itself said `E_MAXAPI` and no time; what stands in front of a service may say 429 in HTML.
+    """
+    if reply.status == 429 and isinstance(error, UnexpectedAnswer):
+        error = RateLimited("too many requests (HTTP 429)", code=None, action=action.wire_name)
+    if isinstance(error, RateLimited):
+        error.retry_after = _seconds(reply.headers.get("retry-after", ""))
+    return error
+
+
+def _seconds(retry_after: str) -> float | None:
+    """The seconds to wait that a `Retry-After` says, in seconds or as a date (RFC 9110 §10.2.3)."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdecimal() and len(text) <= 9:
+        return float(text)
+    try:
+        date = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
