@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ConnectionFailed,
         InvalidInput,
         MisusedClient,
+        OutcomeUnknown,
         RateLimited,
         Unauthorized,
         UnexpectedAnswer,
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
         ZoneSettings,
     )
     from .paging import Items, Listing, Pages
+    from .retry import Attempt, Retry
 
 # Where each name lives; a test holds this against the imports above and against __all__.
 _HOMES = {
@@ -84,6 +86,7 @@ _HOMES = {
         "ConnectionFailed",
         "InvalidInput",
         "MisusedClient",
+        "OutcomeUnknown",
         "RateLimited",
         "Unauthorized",
         "UnexpectedAnswer",
@@ -117,6 +120,7 @@ _HOMES = {
         "ZoneSettings",
     ),
     "paging:": ("Items", "Listing", "Pages"),
+    "retry:": ("Attempt", "Retry"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -124,6 +128,7 @@ __all__ = [
     "ACTIONS",
     "Action",
     "ApiError",
+    "Attempt",
     "Backend",
     "CacheLevel",
     "Client",
@@ -148,6 +153,7 @@ __all__ = [
     "Minify",
     "MisusedClient",
     "Outcome",
+    "OutcomeUnknown",
     "Outcomes",
     "Page",
     "Pages",
@@ -157,6 +163,7 @@ __all__ = [
     "RecordType",
     "Reply",
     "Request",
+    "Retry",
     "RocketLoader",
     "SecurityLevel",
     "SslMode",

@@ -7,13 +7,14 @@ Everything that answers is a `Backend`: the documented endpoint, the emulator, t
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 import attrs
 
 from .actions import Action
 
-__all__ = ["Backend", "Connect", "Credentials", "RawBackend"]
+__all__ = ["Backend", "Connect", "Credentials", "Departure", "RawBackend", "departed", "departing"]
 
 T = TypeVar("T")
 
@@ -44,3 +45,23 @@ class RawBackend(Backend, Protocol):
 
 
 Connect: TypeAlias = Callable[[Credentials], Backend]
+
+
+class Departure:
+    """Whether anything of a call may have left this machine; an adapter says so by `departed()`."""
+
+    __slots__ = ("left",)
+
+    def __init__(self) -> None:
+        self.left = False
+
+
+#: the departure of the call under way in this task
+departing: ContextVar[Departure | None] = ContextVar("cfclient_departing", default=None)
+
+
+def departed() -> None:
+    """Says that from here on the call may be carried out, whatever becomes of its task."""
+    departure = departing.get()
+    if departure is not None:
+        departure.left = True

@@ -27,6 +27,7 @@ from .client import Client
 from .errors import ConfigurationError, InvalidInput
 from .http import Http
 from .loops import Home
+from .retry import Holds, Retry, retrying
 from .shapes import integer
 
 if TYPE_CHECKING:
@@ -167,6 +168,19 @@ def _limit(value: str) -> tuple[int, float] | None:
         raise InvalidInput.of("limit", value, "calls/seconds such as 1200/300, or none") from None
 
 
+_PATIENT: Final = Retry()
+
+
+def _patient(make: Connect, policy: Retry) -> Connect:
+    """The same connect, asking again; all accounts share what is known of the service's limits."""
+    holds = Holds()
+
+    def connected(credentials: Credentials) -> Backend:
+        return retrying(make(credentials), policy, holds=holds, account=credentials.email)
+
+    return connected
+
+
 @asynccontextmanager
 async def connect(
     url: str | Connect | None = None,
@@ -176,6 +190,7 @@ async def connect(
     profile: str | None = None,
     http: Http | httpx.AsyncClient | None = None,
     allow_plain_http: bool = False,
+    retry: Retry | None = _PATIENT,
 ) -> AsyncIterator[Client]:
     """A block in which a client is open: `async with cfclient.connect(...) as cf: await cf.stats(...)`.
 
@@ -188,6 +203,7 @@ async def connect(
         http: an adapter, or an `httpx.AsyncClient` of your own (proxies, transports, hooks), which is
             used and never closed. Without it, lanes of one connection each are opened, and closed again.
         allow_plain_http: send the key unencrypted to an `http:` address that is not on this machine.
+        retry: what is asked again, how often and how patiently; None for nothing.
 
     Raises:
         ConfigurationError: a setting is missing or cannot be used.
@@ -205,6 +221,8 @@ async def connect(
                 make = emulator_at(found.url).connect
             else:
                 make = await _v1(stack, found.url, http, allow_plain_http=allow_plain_http)
+        if retry is not None:
+            make = _patient(make, retry)
         client = Client(make(credentials), connect=make, home=home)
         home.check()
         try:

@@ -7,6 +7,7 @@
     |   `-- RateLimited              too many calls; `retry_after` says how long    E_MAXAPI
     |-- ConnectionFailed             no answer; `maybe_carried_out` says what is known
     |-- UnexpectedAnswer             an answer that is not of the documented shape
+    |-- OutcomeUnknown               something was to be created, and nobody knows whether it was
     |-- Unsupported                  this backend cannot carry the action out
     |-- ConfigurationError           a setting is missing or wrong; also a ValueError
     `-- MisusedClient                a closed client, or another event loop; also a RuntimeError
@@ -27,6 +28,7 @@ __all__ = [
     "ConnectionFailed",
     "InvalidInput",
     "MisusedClient",
+    "OutcomeUnknown",
     "RateLimited",
     "Unauthorized",
     "UnexpectedAnswer",
@@ -153,12 +155,15 @@ class UnexpectedAnswer(CloudflareError):
         reason: what is wrong with it, by field where it is a reply.
         status: the HTTP status, or None where there was none.
         excerpt: the beginning of the answer, control characters and keys removed.
+        transient: whether it is no reply of the API at all (an HTML page, half a reply), for which the next
+            attempt may well get one; whether the request was carried out, nobody knows then.
     """
 
-    def __init__(self, reason: str, *, status: int | None = None, excerpt: str = "") -> None:
+    def __init__(self, reason: str, *, status: int | None = None, excerpt: str = "", transient: bool = False) -> None:
         self.reason = reason
         self.status = status
         self.excerpt = excerpt
+        self.transient = transient
         super().__init__(reason)
 
     def __str__(self) -> str:
@@ -166,6 +171,22 @@ class UnexpectedAnswer(CloudflareError):
         status = "" if self.status is None else f" (HTTP {self.status})"
         excerpt = f": {self.excerpt!r}" if self.excerpt else ""
         return f"{self.reason}{status}{excerpt}"
+
+
+class OutcomeUnknown(CloudflareError):
+    """Something was to be created, and nobody knows whether it was; it was not asked for again.
+
+    Attributes:
+        action: the wire name of the action.
+        seen: the ids of what is there now and looks like it, which may have been there before.
+        advice: how to find out.
+    """
+
+    def __init__(self, action: str, why: str, *, seen: tuple[str, ...] = (), advice: str = "") -> None:
+        self.action = action
+        self.seen = seen
+        self.advice = advice
+        super().__init__(f"{action}: {why}; {advice}" if advice else f"{action}: {why}")
 
 
 class Unsupported(CloudflareError):

@@ -133,10 +133,17 @@ def raw(action: Action[Any], body: bytes, *, status: int = 200, hide: Iterable[s
     try:
         data = msgspec.json.decode(body)
     except _NOT_JSON:
-        raise UnexpectedAnswer(_not_json(action, body, status), status=status, excerpt=_excerpt(body, hide)) from None
+        raise UnexpectedAnswer(
+            _not_json(action, body, status),
+            status=status,
+            excerpt=_excerpt(body, hide),
+            transient=_is_transient(status),
+        ) from None
     if not isinstance(data, dict) or "result" not in data:
         reason = f"{action.wire_name}: the answer is JSON, but not a reply of this API: it has no `result`"
-        raise UnexpectedAnswer(reason + _retired(status), status=status, excerpt=_excerpt(body, hide))
+        raise UnexpectedAnswer(
+            reason + _retired(status), status=status, excerpt=_excerpt(body, hide), transient=status >= 500
+        )
     data.pop("request", None)
     if data["result"] != "success":
         code = data.get("err_code")
@@ -166,6 +173,11 @@ def _not_json(action: Action[Any], body: bytes, status: int) -> str:
     else:
         what = "the answer is not JSON"
     return f"{action.wire_name}: {what}{_retired(status)}"
+
+
+def _is_transient(status: int) -> bool:
+    """Whether bytes that are no reply may be one the next time: not where the address itself is wrong."""
+    return status < 300 or status >= 500
 
 
 def _retired(status: int) -> str:

@@ -26,6 +26,7 @@ import anyio
 import attrs
 import httpx
 
+from cfclient.backend import departed
 from cfclient.errors import CloudflareError, ConfigurationError, ConnectionFailed, MisusedClient, UnexpectedAnswer
 from cfclient.http import Reply, Request
 from cfclient.loops import Home
@@ -283,6 +284,7 @@ class Borrowed:
 
 async def _answered(send: Callable[[Request], Awaitable[httpx.Response]], request: Request, total: float) -> Reply:
     """The one border: beyond it there are no errors of httpx, and no traceback through it."""
+    departed()
     handled = sys.exception()  # what the caller is handling just now is the caller's, traceback and all
     try:
         with anyio.move_on_after(total):

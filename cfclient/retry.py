@@ -1,0 +1,392 @@
+"""What is asked again, and when: decided by what a repeat of the action does.
+
+    what went wrong                          read, set, act, delete     create
+    NOT_SENT  surely not carried out         again                      again
+    LIMITED   surely not carried out         again, when it is over     again, when it is over
+    UNKNOWN   nobody knows                   again                      look, and never again
+
+- A delete that is repeated after an unknown outcome, and finds nothing to delete, succeeded.
+- A `devmode` that is repeated moves the end of development mode; an `fpurge_ts` purges once more.
+- A create whose outcome is unknown is looked for: a record like it, whose id was not known before, is the
+  one that was created. Anything else is an `OutcomeUnknown`, which says what was seen. What is known comes
+  from listings: list the zone's records before you create some, and this client remembers their ids.
+- A limit that the service reports holds back every call of the same account, until it is over.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import random
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, Literal, TypeVar, cast
+
+import anyio
+import attrs
+
+from .actions import Action, Kind, RecDelete, RecLoadAll, RecNew
+from .backend import Backend, Departure, RawBackend, departing
+from .errors import (
+    ApiError,
+    CloudflareError,
+    ConfigurationError,
+    ConnectionFailed,
+    OutcomeUnknown,
+    RateLimited,
+    UnexpectedAnswer,
+)
+from .models import Page, Record, RecordType
+
+__all__ = ["REPEATABLE", "Attempt", "Fault", "Holds", "Retry", "fault_of", "retrying"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("cfclient.retry")
+
+
+class Fault(enum.Enum):
+    """What is known of an attempt that failed and may be worth another."""
+
+    NOT_SENT = "surely not carried out: no connection was made"
+    LIMITED = "surely not carried out: too many calls"
+    UNKNOWN = "nobody knows whether it was carried out: no answer, or one that is no reply"
+
+
+def fault_of(error: CloudflareError) -> Fault | None:
+    """The kind of fault; None for what another attempt would not change."""
+    if isinstance(error, RateLimited):
+        return Fault.LIMITED
+    if isinstance(error, ConnectionFailed):
+        return Fault.UNKNOWN if error.maybe_carried_out else Fault.NOT_SENT
+    if isinstance(error, UnexpectedAnswer) and error.transient:
+        return Fault.UNKNOWN
+    return None
+
+
+#: After which faults an action of each kind is asked again.
+REPEATABLE: Final[Mapping[Kind, frozenset[Fault]]] = {
+    Kind.READ: frozenset(Fault),
+    Kind.SET: frozenset(Fault),
+    Kind.ACT: frozenset(Fault),
+    Kind.DELETE: frozenset(Fault),
+    Kind.CREATE: frozenset({Fault.NOT_SENT, Fault.LIMITED}),
+}
+
+
+@attrs.frozen(kw_only=True)
+class Attempt:
+    """One attempt, as the hook sees it."""
+
+    action: Action[Any]
+    #: from 1
+    number: int
+    #: of what is cancelled, the outcome is unknown
+    outcome: Literal["answered", "failed", "cancelled"]
+    #: None where it was answered or cancelled
+    error: CloudflareError | None = None
+    #: seconds
+    duration: float
+    #: seconds until the next attempt; None where there is none
+    wait: float | None = None
+
+
+def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
+    if not value > 0:
+        raise ConfigurationError(f"retry: {attribute.name}={value!r} is not valid: expected more than 0")
+
+
+@attrs.frozen(kw_only=True)
+class Retry:
+    """How often, how long and how patiently an action is asked again.
+
+    Between attempts there is a pause drawn evenly from 0 to `first` seconds, twice that after each further
+    attempt, and at most `longest` (full jitter).
+    """
+
+    #: how many attempts may fail; those that the service's limit refuses do not count
+    attempts: int = attrs.field(default=4, validator=_positive)
+    #: seconds after which no further attempt begins; waiting for the service's limit does not count
+    total: float = attrs.field(default=60.0, validator=_positive)
+    first: float = attrs.field(default=0.5, validator=_positive)
+    longest: float = attrs.field(default=15.0, validator=_positive)
+    #: seconds between the two looks for a record whose creation is in doubt
+    settle: float = attrs.field(default=2.0, validator=_positive)
+    #: the longest wait for the service's limit, in seconds; a longer one is raised as `RateLimited`
+    patience: float = attrs.field(default=310.0, validator=_positive)
+    #: how long calls are held back where the service reports its limit, and no time; version 1 never said one
+    unsaid: float = attrs.field(default=30.0, validator=_positive)
+    #: is called with every attempt; it must not block
+    hook: Callable[[Attempt], None] | None = None
+    #: draws from 0 to 1
+    draw: Callable[[], float] = attrs.field(default=random.random, repr=False)
+
+    def pause(self, number: int) -> float:
+        """Seconds after the attempt of this number."""
+        return min(self.longest, self.first * 2.0 ** (number - 1)) * self.draw()
+
+
+class Holds:
+    """Until when each account is held back; on the clock of one event loop."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+
+    def hold(self, account: str, seconds: float) -> None:
+        """Holds every call of this account back for so long, or longer if it is already."""
+        now = anyio.current_time()
+        self._until = {name: until for name, until in self._until.items() if until > now}
+        self._until[account] = max(self._until.get(account, 0.0), now + seconds)
+
+    def left(self, account: str) -> float:
+        """Seconds for which this account is still held back."""
+        return max(0.0, self._until.get(account, 0.0) - anyio.current_time()) if account in self._until else 0.0
+
+    async def over(self, account: str, patience: float, action: Action[Any]) -> float:
+        """Waits until it is over, and returns for how long; raises at once where that is too long."""
+        waited = 0.0
+        while (left := self.left(account)) > 0:
+            if waited + left > patience:
+                raise RateLimited(
+                    "the service's limit is reached, and waiting for it takes longer than allowed here",
+                    action=action.wire_name,
+                    retry_after=left,
+                )
+            await anyio.sleep(left)
+            waited += left
+        return waited
+
+
+class _Known:
+    """The ids of records that are known to be there, for the few zones listed whole last."""
+
+    _ZONES: Final = 8
+
+    def __init__(self) -> None:
+        self._zones: OrderedDict[str, tuple[set[str], bool]] = OrderedDict()
+
+    def listed(self, action: RecLoadAll, page: Page[Record]) -> None:
+        """Learns from a page, if it is the first one or the next one of a listing."""
+        ids, _ = self._zones.pop(action.zone, (set(), False))
+        if action.offset == 0:
+            ids = set()
+        elif action.offset != len(ids):
+            return
+        ids.update(record.rec_id for record in page.objs)
+        self._zones[action.zone] = ids, not page.has_more
+        if len(self._zones) > self._ZONES:
+            self._zones.popitem(last=False)
+
+    def created(self, zone: str, rec_id: str) -> None:
+        """Learns of a record that is new."""
+        if zone in self._zones:
+            self._zones[zone][0].add(rec_id)
+
+    def ids(self, zone: str) -> frozenset[str] | None:
+        """Every id that was known to be in this zone, or None where it was never listed whole."""
+        ids, whole = self._zones.get(zone, (set(), False))
+        return frozenset(ids) if whole else None
+
+
+def retrying(backend: Backend, policy: Retry, *, holds: Holds, account: str) -> Backend:
+    """A backend that asks again by this policy.
+
+    Args:
+        backend: who is asked.
+        policy: how often and how patiently.
+        holds: shared by all that ask the same service.
+        account: whose limit it is: the e-mail address.
+    """
+    cls = _RetryingRaw if isinstance(backend, RawBackend) else _Retrying
+    return cls(backend, policy, holds, account)
+
+
+class _Retrying:
+    """A backend around another."""
+
+    def __init__(self, backend: Backend, policy: Retry, holds: Holds, account: str) -> None:
+        self._backend = backend
+        self._policy = policy
+        self._holds = holds
+        self._account = account
+        self._known = _Known()
+        self._creating: Counter[RecNew] = Counter()
+
+    def __repr__(self) -> str:
+        """What is asked again."""
+        return f"<Retrying {self._backend!r}>"
+
+    async def perform(self, action: Action[T], /) -> T:
+        """The answer, asked for again where that is safe."""
+        if isinstance(action, RecNew):
+            return cast("T", await self._create(action))
+        answer = cast("T", await self._asked(action, self._backend.perform))
+        if isinstance(action, RecLoadAll):
+            self._known.listed(action, cast("Page[Record]", answer))
+        return answer
+
+    async def _asked(self, action: Action[Any], ask: Callable[[Action[Any]], Awaitable[Any]]) -> Any:
+        began = anyio.current_time()
+        number = failed = 0
+        held, doubtful = 0.0, False
+        while True:
+            held += await self._holds.over(self._account, self._policy.patience - held, action)
+            number += 1
+            since, departure = anyio.current_time(), Departure()
+            departing.set(departure)
+            try:
+                answer = await ask(action)
+            except CloudflareError as error:
+                failure = error
+            except anyio.get_cancelled_exc_class():
+                if departure.left and action.kind is not Kind.READ:
+                    _log.warning("%s: cancelled on its way, outcome unknown: %r", action.wire_name, action)
+                self._saw(action, number, since, "cancelled")
+                raise
+            else:
+                self._saw(action, number, since, "answered")
+                return answer
+            if doubtful and isinstance(action, RecDelete) and _is_gone(failure):
+                # An earlier attempt did it, although its answer was lost.
+                self._saw(action, number, since, "answered")
+                return None
+            fault = fault_of(failure)
+            wait: float | None = None
+            if isinstance(failure, RateLimited):
+                wait = self._hold(failure, self._policy.patience - held)
+            elif fault in REPEATABLE[action.kind]:
+                failed += 1
+                wait = self._pause(failed, began + held)
+                if wait is None:
+                    _log.warning("%s: given up after %d attempts: %s", action.wire_name, number, failure)
+            self._saw(action, number, since, "failed", error=failure, wait=wait)
+            if wait is None:
+                raise failure
+            doubtful = doubtful or fault is Fault.UNKNOWN
+            if fault is not Fault.LIMITED:
+                await anyio.sleep(wait)
+
+    def _hold(self, failure: RateLimited, patience: float) -> float | None:
+        """Holds the whole account back; the seconds, None where that is too long to wait for."""
+        if failure.retry_after is None:
+            failure.retry_after = self._policy.unsaid
+        self._holds.hold(self._account, failure.retry_after)
+        return failure.retry_after if failure.retry_after <= patience else None
+
+    def _pause(self, failed: int, began: float) -> float | None:
+        """Seconds until the next attempt, None where there is none."""
+        policy = self._policy
+        pause = policy.pause(failed)
+        late = anyio.current_time() + pause - began > policy.total
+        return None if failed >= policy.attempts or late else pause
+
+    def _saw(
+        self,
+        action: Action[Any],
+        number: int,
+        since: float,
+        outcome: Literal["answered", "failed", "cancelled"],
+        *,
+        error: CloudflareError | None = None,
+        wait: float | None = None,
+    ) -> None:
+        if self._policy.hook is None and not _log.isEnabledFor(logging.DEBUG):
+            return
+        duration = anyio.current_time() - since
+        words = "" if error is None else f": {error}"
+        _log.debug("%s: attempt %d %s after %.3f s%s", action.wire_name, number, outcome, duration, words)
+        if self._policy.hook is not None:
+            attempt = Attempt(action=action, number=number, outcome=outcome, error=error, duration=duration, wait=wait)
+            self._policy.hook(attempt)
+
+    # -- creating ------------------------------------------------------------------------------------
+
+    async def _create(self, action: RecNew) -> Record:
+        known = self._known.ids(action.zone)
+        self._creating[action] += 1
+        try:
+            record = cast("Record", await self._asked(action, self._backend.perform))
+        except CloudflareError as error:
+            if fault_of(error) is not Fault.UNKNOWN:
+                raise
+            doubt = error
+        else:
+            self._known.created(action.zone, record.rec_id)
+            return record
+        finally:
+            self._creating[action] -= 1
+            self._creating += Counter()  # drops what is down to nothing
+        return await self._found(action, known, doubt)
+
+    async def _found(self, action: RecNew, known: frozenset[str] | None, doubt: CloudflareError) -> Record:
+        """The record that a create in doubt has made; raises `OutcomeUnknown` where that cannot be known."""
+        seen: tuple[str, ...] = ()
+        for look in ("at once", "when it has settled"):
+            try:
+                alike = await self._alike(action)
+            except CloudflareError as error:
+                raise self._unknown(action, f"looking for it failed too ({error})", seen) from doubt
+            seen = tuple(record.rec_id for record in alike)
+            fresh = [record for record in alike if known is not None and record.rec_id not in known]
+            # Another create of the very same record makes it impossible to say which of the two this is.
+            if fresh and not self._creating[action]:
+                self._known.created(action.zone, fresh[0].rec_id)
+                return fresh[0]
+            if look == "at once":
+                await anyio.sleep(self._policy.settle)
+        why = "no answer came, and " + (
+            f"what looks like it may have been there before (id {', '.join(seen)})" if seen else "it is not there"
+        )
+        raise self._unknown(action, why, seen) from doubt
+
+    def _unknown(self, action: RecNew, why: str, seen: tuple[str, ...]) -> OutcomeUnknown:
+        advice = (
+            f"list the records of {action.zone} and look for {action.type.value} {action.name!r} "
+            "before you create it again"
+        )
+        _log.warning("%s: outcome unknown: %s", action.wire_name, why)
+        return OutcomeUnknown(action.wire_name, why, seen=seen, advice=advice)
+
+    async def _alike(self, action: RecNew) -> list[Record]:
+        """The zone's records that this action would have made."""
+        found: list[Record] = []
+        offset, more = 0, True
+        while more:
+            page = await self.perform(RecLoadAll(action.zone, offset=offset))
+            found += [record for record in page.objs if _would_make(action, record)]
+            offset += len(page.objs)
+            more = page.has_more and bool(page.objs)
+        return found
+
+
+class _RetryingRaw(_Retrying):
+    """The same around a backend that has the service's own reply to show."""
+
+    async def raw(self, action: Action[Any], /) -> dict[str, Any]:
+        """The whole decoded reply, asked for again where that is safe."""
+        reply = await self._asked(action, cast("RawBackend", self._backend).raw)
+        return cast("dict[str, Any]", reply)
+
+
+def _is_gone(error: CloudflareError) -> bool:
+    return isinstance(error, ApiError) and error.msg.lower().startswith("invalid record id")
+
+
+def _host(text: str) -> str:
+    return text.lower().removesuffix(".")
+
+
+def _would_make(action: RecNew, record: Record) -> bool:
+    """Whether the record is what this action asks for, however the service spells it."""
+    name, content = action.name, action.content
+    if action.type is RecordType.SRV:
+        labels = [action.service, action.protocol, None if action.srvname == "@" else action.srvname]
+        name = ".".join(label for label in labels if label)
+        content = f"{action.weight} {action.port} {action.target}"
+    names = {_host(name), _host(f"{name}.{action.zone}")}
+    return (
+        record.type is action.type
+        and _host(record.name) in names
+        and _host(" ".join(record.content.split())) == _host(" ".join(content.split()))
+        and action.prio in {None, record.prio}
+    )

@@ -1,0 +1,670 @@
+"""Asking again, by meaning: faults injected around the emulator, whose own state says what was done how often."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, cast
+
+import anyio
+import pytest
+import trio
+from trio.testing import MockClock
+
+import cfclient
+from cfclient import actions as act
+from cfclient import models, wire
+from cfclient.actions import ACTIONS, Action, Kind
+from cfclient.backend import Backend, Credentials, departed
+from cfclient.backends.emulator import DEMO, Emulator
+from cfclient.errors import (
+    ApiError,
+    CloudflareError,
+    ConfigurationError,
+    ConnectionFailed,
+    InvalidInput,
+    OutcomeUnknown,
+    RateLimited,
+    UnexpectedAnswer,
+)
+from cfclient.retry import REPEATABLE, Attempt, Fault, Holds, Retry, fault_of, retrying
+from tests.samples import EXAMPLES
+
+T = TypeVar("T")
+
+ZONE = "example.com"
+ACCOUNT = {
+    "accounts": [{"zones": [{"zone_name": ZONE, "records": [{"type": "A", "name": "www", "content": "192.0.2.1"}]}]}]
+}
+NEW = act.RecNew(ZONE, "A", "new", "192.0.2.9")
+
+REFUSED = ConnectionFailed("refused", maybe_carried_out=False)
+BROKEN = ConnectionFailed("broken", maybe_carried_out=True)
+HTML = UnexpectedAnswer("HTML", status=502, transient=True)
+LIMITED = RateLimited("Enough.")
+STRANGE = UnexpectedAnswer("strange")
+
+
+class Flaky:
+    """An emulator whose calls fail by a script: `before` they are carried out, or `after`; then all is well."""
+
+    def __init__(self, *script: tuple[str, CloudflareError]) -> None:
+        self.emulator = Emulator.from_json(ACCOUNT, limit=None)
+        self.script = list(script)
+        self.asked: list[str] = []
+        self.times: list[float] = []
+
+    def connect(self, credentials: Credentials = DEMO) -> Backend:
+        outer, face = self, self.emulator.connect(credentials)
+
+        class Face:
+            async def perform(self, action: Action[T], /) -> T:
+                outer.asked.append(action.wire_name)
+                outer.times.append(anyio.current_time())
+                when, error = outer.script.pop(0) if outer.script else ("never", None)
+                if when == "before" and error is not None:
+                    await anyio.lowlevel.checkpoint()
+                    raise error
+                departed()
+                answer = await face.perform(action)
+                if when == "after" and error is not None:
+                    raise error
+                if when == "stall":
+                    await anyio.sleep_forever()
+                return answer
+
+        return Face()
+
+    def contents(self, name: str) -> list[str]:
+        """The contents of the records of this name, from the emulator's own state."""
+        return [record.content for record in self.emulator.site(ZONE).records if record.name == f"{name}.{ZONE}"]
+
+
+def quick(flaky: Flaky, **options: Any) -> Backend:
+    """Asks again after pauses that are as long as they may be."""
+    policy = Retry(**{"draw": lambda: 1.0, **options})
+    return retrying(flaky.connect(), policy, holds=Holds(), account="demo@example.com")
+
+
+def on_mock_clock(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """On a clock on which waiting takes no time."""
+    return trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+# -- the table ----------------------------------------------------------------------------------------
+
+
+def test_the_table_covers_every_kind() -> None:
+    """Only a create is not asked again where nobody knows."""
+    assert set(Kind) == set(REPEATABLE)
+    assert {Kind.CREATE} == {kind for kind, faults in REPEATABLE.items() if Fault.UNKNOWN not in faults}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (REFUSED, Fault.NOT_SENT),
+        (BROKEN, Fault.UNKNOWN),
+        (HTML, Fault.UNKNOWN),
+        (LIMITED, Fault.LIMITED),
+        (STRANGE, None),
+        (InvalidInput("Invalid zone."), None),
+        (ApiError("No."), None),
+    ],
+    ids=str,
+)
+def test_faults(error: CloudflareError, expected: Fault | None) -> None:
+    """What is known after each error."""
+    assert expected is fault_of(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "transient"),
+    [
+        (200, b"<html>", True),
+        (200, b'{"result":"succ', True),
+        (502, b"<html>", True),
+        (503, b"", True),
+        (500, b'{"error":1}', True),
+        (404, b"<html>", False),
+        (301, b"", False),
+        (200, b'{"error":1}', False),
+    ],
+)
+def test_which_answers_are_worth_another_attempt(status: int, body: bytes, transient: bool) -> None:
+    """Those that are no reply; not where the address is wrong, or something else answers there."""
+    with pytest.raises(UnexpectedAnswer) as caught:
+        wire.read(act.Stats(ZONE), body, status=status)
+
+    assert transient is caught.value.transient
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIONS if name not in {"rec_new", "rec_edit", "rec_delete"}])
+@pytest.mark.parametrize("fault", [("before", REFUSED), ("before", BROKEN), ("after", BROKEN), ("after", HTML)])
+def test_reads_sets_and_purges_are_asked_again(name: str, fault: tuple[str, CloudflareError]) -> None:
+    """Whatever is known of the first attempt."""
+    flaky = Flaky(fault, fault)
+
+    async def main() -> None:
+        await quick(flaky).perform(EXAMPLES[name])
+
+    on_mock_clock(main)
+
+    assert [name] * 3 == flaky.asked
+
+
+@pytest.mark.parametrize("error", [STRANGE, InvalidInput("Invalid zone.")])
+def test_what_another_attempt_would_not_change_is_raised_at_once(error: CloudflareError) -> None:
+    """A refusal stays a refusal."""
+    flaky = Flaky(("before", error))
+
+    async def main() -> None:
+        with pytest.raises(type(error)) as caught:
+            await quick(flaky).perform(act.Stats(ZONE))
+        assert error is caught.value
+
+    on_mock_clock(main)
+    assert ["stats"] == flaky.asked
+
+
+# -- how often and how long ---------------------------------------------------------------------------
+
+
+def test_pauses_double_up_to_the_longest_and_attempts_are_counted() -> None:
+    """Full jitter: drawn from 0 to that."""
+    flaky = Flaky(*[("before", BROKEN)] * 9)
+
+    async def main() -> None:
+        with pytest.raises(ConnectionFailed):
+            await quick(flaky, attempts=6, first=1, longest=5).perform(act.Stats(ZONE))
+
+    on_mock_clock(main)
+
+    gaps = [round(after - before, 6) for before, after in zip(flaky.times, flaky.times[1:], strict=False)]
+    assert [1, 2, 4, 5, 5] == gaps
+    assert 0.5 == Retry(first=1, draw=lambda: 0.5).pause(1)
+
+
+def test_no_attempt_begins_after_the_total() -> None:
+    """The pause that would pass it is not waited for."""
+    flaky = Flaky(*[("before", BROKEN)] * 9)
+
+    async def main() -> float:
+        with pytest.raises(ConnectionFailed):
+            await quick(flaky, attempts=9, first=4, longest=4, total=10).perform(act.Stats(ZONE))
+        return trio.current_time() - flaky.times[0]
+
+    assert 8 == round(on_mock_clock(main), 6)
+    assert 3 == len(flaky.asked)
+
+
+@pytest.mark.parametrize("name", ["attempts", "total", "first", "longest", "settle", "patience", "unsaid"])
+def test_a_policy_s_numbers_are_positive(name: str) -> None:
+    """Said by name."""
+    with pytest.raises(ConfigurationError, match=f"retry: {name}=0 is not valid: expected more than 0"):
+        Retry(**cast("dict[str, Any]", {name: 0}))
+
+
+# -- the service's limit ------------------------------------------------------------------------------
+
+
+def test_a_limit_holds_back_every_call_of_the_account() -> None:
+    """Until the time that the service said, and nobody else's."""
+    flaky, holds = Flaky(("before", RateLimited("Enough.", retry_after=100))), Holds()
+    asked: list[tuple[str, float]] = []
+
+    async def main() -> None:
+        began = trio.current_time()
+
+        async def ask(account: str) -> None:
+            await retrying(flaky.connect(), Retry(), holds=holds, account=account).perform(act.Stats(ZONE))
+            asked.append((account, round(trio.current_time() - began, 6)))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask, "a@example.com")
+            await trio.sleep(1)
+            nursery.start_soon(ask, "a@example.com")
+            nursery.start_soon(ask, "b@example.com")
+
+    on_mock_clock(main)
+
+    assert [("b@example.com", 1), ("a@example.com", 100), ("a@example.com", 100)] == asked
+    assert 4 == len(flaky.asked)
+
+
+def test_where_no_time_is_said_a_settable_one_is_waited() -> None:
+    """As often as the service insists, and those attempts do not count as failed ones."""
+    flaky = Flaky(*[("before", LIMITED)] * 6)
+
+    async def main() -> float:
+        began = trio.current_time()
+        await quick(flaky, attempts=1, unsaid=10).perform(NEW)
+        return trio.current_time() - began
+
+    assert 60 == round(on_mock_clock(main), 6)
+    assert ["192.0.2.9"] == flaky.contents("new")
+
+
+def test_a_limit_that_lasts_too_long_is_raised_with_the_time_to_wait() -> None:
+    """At once for a long one; for a repeated one when the patience is used up."""
+    long, repeated = Flaky(("before", RateLimited("Enough.", retry_after=500))), Flaky(*[("before", LIMITED)] * 9)
+
+    async def main() -> float:
+        backend = quick(long, patience=400)
+        with pytest.raises(RateLimited) as first:
+            await backend.perform(act.Stats(ZONE))
+        with pytest.raises(RateLimited, match="waiting for it takes longer than allowed here") as held:
+            await backend.perform(act.Stats(ZONE))
+        assert (500, 500) == (first.value.retry_after, round(held.value.retry_after or 0, 6))
+        began = trio.current_time()
+        with pytest.raises(RateLimited):
+            await quick(repeated, patience=35, unsaid=10).perform(act.Stats(ZONE))
+        return trio.current_time() - began
+
+    assert 30 == round(on_mock_clock(main), 6)
+    assert (1, 4) == (len(long.asked), len(repeated.asked))
+
+
+def test_a_hold_is_never_shortened_and_is_forgotten_when_it_is_over() -> None:
+    """A later answer that says less does not let the others go early."""
+
+    async def main() -> tuple[float, float, float]:
+        holds = Holds()
+        holds.hold("a", 100)
+        holds.hold("a", 10)
+        before = holds.left("a")
+        await trio.sleep(101)
+        holds.hold("b", 5)
+        return before, holds.left("a"), holds.left("b")
+
+    assert (100, 0, 5) == on_mock_clock(main)
+
+
+# -- deleting and editing -----------------------------------------------------------------------------
+
+
+def test_a_repeated_delete_that_finds_nothing_has_succeeded() -> None:
+    """Where the first attempt's answer was lost."""
+    flaky = Flaky(("after", BROKEN))
+    (record,) = flaky.emulator.site(ZONE).records
+
+    async def main() -> None:
+        await quick(flaky).perform(act.RecDelete(ZONE, record.rec_id))
+
+    on_mock_clock(main)
+
+    assert ["rec_delete", "rec_delete"] == flaky.asked
+    assert () == flaky.emulator.site(ZONE).records
+
+
+@pytest.mark.parametrize("script", [(), (("before", REFUSED),)])
+def test_a_delete_that_surely_was_not_carried_out_and_finds_nothing_is_refused(
+    script: tuple[tuple[str, CloudflareError], ...],
+) -> None:
+    """Then the record was not there."""
+    flaky = Flaky(*script)
+
+    async def main() -> None:
+        with pytest.raises(InvalidInput, match=r"Invalid record id\."):
+            await quick(flaky).perform(act.RecDelete(ZONE, "999"))
+
+    on_mock_clock(main)
+
+
+def test_a_repeated_edit_edits_once() -> None:
+    """It sets the same value again."""
+    flaky = Flaky(("after", HTML))
+    (record,) = flaky.emulator.site(ZONE).records
+
+    async def main() -> models.Record:
+        return await quick(flaky).perform(act.RecEdit(ZONE, record.rec_id, "A", "www", "192.0.2.2"))
+
+    assert "192.0.2.2" == on_mock_clock(main).content
+    assert ["192.0.2.2"] == flaky.contents("www")
+
+
+# -- creating -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [REFUSED, LIMITED])
+def test_a_create_that_surely_was_not_carried_out_is_asked_again(error: CloudflareError) -> None:
+    """And makes one record."""
+    flaky = Flaky(("before", error))
+
+    async def main() -> models.Record:
+        return await quick(flaky).perform(NEW)
+
+    assert "192.0.2.9" == on_mock_clock(main).content
+    assert ["192.0.2.9"] == flaky.contents("new")
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        NEW,
+        act.RecNew(ZONE, "MX", "@", "Mail.example.NET.", prio=7),
+        act.RecNew(ZONE, "TXT", f"txt.{ZONE}", "some text"),
+        act.RecNew(
+            ZONE,
+            "SRV",
+            "x",
+            "",
+            prio=1,
+            service="_sip",
+            srvname="x",
+            protocol="_tcp",
+            weight=2,
+            port=3,
+            target="a.example",
+        ),
+        act.RecNew(
+            ZONE,
+            "SRV",
+            "@",
+            "",
+            prio=1,
+            service="_sip",
+            srvname="@",
+            protocol="_tcp",
+            weight=2,
+            port=3,
+            target="a.example",
+        ),
+    ],
+    ids=lambda action: action.type.value,
+)
+def test_a_create_whose_answer_was_lost_is_found(action: act.RecNew) -> None:
+    """Where the zone was listed before: a record like it, whose id was not known, is the one."""
+    flaky = Flaky(("never", BROKEN), ("after", BROKEN))
+
+    async def main() -> models.Record:
+        backend = quick(flaky)
+        await backend.perform(act.RecLoadAll(ZONE))
+        return await backend.perform(action)
+
+    created = on_mock_clock(main)
+
+    assert created == flaky.emulator.site(ZONE).records[-1]
+    assert 2 == len(flaky.emulator.site(ZONE).records)
+
+
+def test_a_create_that_arrives_late_is_found_by_the_second_look() -> None:
+    """The request was still on its way when the first look saw nothing."""
+    flaky = Flaky(("never", BROKEN), ("before", BROKEN))
+
+    async def main() -> tuple[models.Record, models.Record]:
+        backend = quick(flaky, settle=2)
+        await backend.perform(act.RecLoadAll(ZONE))
+
+        async def arrive_late() -> models.Record:
+            await trio.sleep(1)
+            return flaky.emulator.perform(DEMO, NEW)
+
+        found: list[models.Record] = []
+        async with trio.open_nursery() as nursery:
+
+            async def create() -> None:
+                found.append(await backend.perform(NEW))
+
+            nursery.start_soon(create)
+            late = await arrive_late()
+        return found[0], late
+
+    found, late = on_mock_clock(main)
+    assert late == found
+
+
+def test_a_create_that_is_not_there_is_unknown_and_not_asked_again() -> None:
+    """It may still be on its way: never a guess."""
+    flaky = Flaky(("never", BROKEN), ("before", BROKEN))
+
+    async def main() -> OutcomeUnknown:
+        backend = quick(flaky)
+        await backend.perform(act.RecLoadAll(ZONE))
+        with pytest.raises(OutcomeUnknown) as caught:
+            await backend.perform(NEW)
+        return caught.value
+
+    error = on_mock_clock(main)
+
+    expected = (
+        "rec_new: no answer came, and it is not there; "
+        "list the records of example.com and look for A 'new' before you create it again"
+    )
+    assert (expected, ()) == (str(error), error.seen)
+    assert BROKEN is error.__cause__
+    assert ["rec_load_all", "rec_new", "rec_load_all", "rec_load_all"] == flaky.asked
+
+
+def test_a_record_that_may_have_been_there_before_proves_nothing() -> None:
+    """Where the zone was never listed, what is seen is said, and not taken for the new one."""
+    flaky = Flaky(("after", BROKEN))
+
+    async def main() -> OutcomeUnknown:
+        with pytest.raises(OutcomeUnknown) as caught:
+            await quick(flaky).perform(NEW)
+        return caught.value
+
+    error = on_mock_clock(main)
+
+    assert (flaky.emulator.site(ZONE).records[-1].rec_id,) == error.seen
+    assert f"may have been there before (id {error.seen[0]})" in str(error)
+
+
+def test_two_creates_of_the_same_record_at_once_prove_nothing() -> None:
+    """One is lost, one is on its way: whose record it is, nobody can say."""
+    flaky = Flaky(("never", BROKEN), ("before", BROKEN), ("stall", BROKEN))
+
+    async def main() -> OutcomeUnknown:
+        backend = quick(flaky)
+        await backend.perform(act.RecLoadAll(ZONE))
+        caught: list[OutcomeUnknown] = []
+
+        async def create() -> None:
+            try:
+                await backend.perform(NEW)
+            except OutcomeUnknown as error:
+                caught.append(error)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(create)
+            nursery.start_soon(create)
+            await trio.sleep(10)
+            nursery.cancel_scope.cancel()
+        return caught[0]
+
+    assert 1 == len(on_mock_clock(main).seen)
+
+
+def test_looking_that_fails_is_unknown_too() -> None:
+    """With the reason of both."""
+    flaky = Flaky(*[("before", BROKEN)] * 20)
+
+    async def main() -> OutcomeUnknown:
+        with pytest.raises(OutcomeUnknown) as caught:
+            await quick(flaky, attempts=2).perform(NEW)
+        return caught.value
+
+    assert "looking for it failed too (broken" in str(on_mock_clock(main))
+
+
+def test_a_refused_create_is_refused() -> None:
+    """Nothing is looked for."""
+    flaky = Flaky()
+
+    async def main() -> None:
+        with pytest.raises(InvalidInput, match=r"Invalid zone\."):
+            await quick(flaky).perform(act.RecNew("other.example", "A", "x", "192.0.2.1"))
+
+    on_mock_clock(main)
+    assert ["rec_new"] == flaky.asked
+
+
+def test_what_is_known_comes_from_whole_listings_of_the_last_few_zones() -> None:
+    """Pages that do not follow one another teach nothing; old zones are forgotten; own creates are remembered."""
+    zones = [f"z{number}.example" for number in range(9)]
+    account = {"accounts": [{"zones": [{"zone_name": name} for name in zones]}]}
+    emulator = Emulator.from_json(account, page_size=2, limit=None)
+    for zone in zones:
+        for number in range(5):
+            emulator.perform(DEMO, act.RecNew(zone, "A", f"r{number}", "192.0.2.1"))
+
+    async def main() -> list[int | None]:
+        backend: Any = retrying(emulator.connect(), Retry(), holds=Holds(), account="a")
+
+        async def known(zone: str) -> int | None:
+            ids = backend._known.ids(zone)
+            return None if ids is None else len(ids)
+
+        async def listed(zone: str, *offsets: int) -> int | None:
+            for offset in offsets:
+                await backend.perform(act.RecLoadAll(zone, offset=offset))
+            return await known(zone)
+
+        found = [await listed(zones[0], 0, 2), await listed(zones[0], 4), await listed(zones[1], 0, 4)]
+        await backend.perform(act.RecNew(zones[0], "A", "more", "192.0.2.1"))
+        found.append(await known(zones[0]))
+        for zone in zones[1:]:
+            found.append(await listed(zone, 0, 2, 4))
+        return [*found, await known(zones[0])]
+
+    assert [None, 5, None, 6, *[5] * 8, None] == on_mock_clock(main)
+
+
+# -- what is seen of it -------------------------------------------------------------------------------
+
+
+def test_the_hook_sees_every_attempt() -> None:
+    """Action, number, outcome, error, duration, and how long is waited."""
+    flaky, seen = Flaky(("before", BROKEN), ("before", LIMITED)), list[Attempt]()
+
+    async def main() -> None:
+        await quick(flaky, first=1, hook=seen.append).perform(act.Stats(ZONE))
+
+    on_mock_clock(main)
+
+    assert [
+        (act.Stats(ZONE), 1, "failed", BROKEN, 1.0),
+        (act.Stats(ZONE), 2, "failed", LIMITED, 30.0),
+        (act.Stats(ZONE), 3, "answered", None, None),
+    ] == [(one.action, one.number, one.outcome, one.error, one.wait) for one in seen]
+    assert {0.0} == {round(one.duration, 6) for one in seen}
+
+
+def test_attempts_are_logged_and_a_give_up_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Each attempt at DEBUG; by the standard logging module."""
+    caplog.set_level(logging.DEBUG, "cfclient.retry")
+    flaky = Flaky(*[("before", BROKEN)] * 2)
+
+    async def main() -> None:
+        with pytest.raises(ConnectionFailed):
+            await quick(flaky, attempts=2).perform(act.Stats(ZONE))
+
+    on_mock_clock(main)
+
+    assert [
+        ("DEBUG", "stats: attempt 1 failed after 0.000 s: broken (the request may have been carried out)"),
+        ("WARNING", "stats: given up after 2 attempts: broken (the request may have been carried out)"),
+        ("DEBUG", "stats: attempt 2 failed after 0.000 s: broken (the request may have been carried out)"),
+    ] == [(record.levelname, record.getMessage()) for record in caplog.records]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("action", "script", "warned"),
+    [
+        (NEW, "stall", True),
+        (act.SecLvl(ZONE, "high"), "stall", True),
+        (act.Stats(ZONE), "stall", False),
+    ],
+)
+async def test_a_cancelled_call_that_may_change_something_is_a_warning(
+    action: Action[Any], script: str, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Once, with the action; a read has no outcome to be unknown. The hook sees all of them."""
+    caplog.set_level(logging.WARNING, "cfclient.retry")
+    seen: list[Attempt] = []
+
+    with anyio.move_on_after(0.05) as scope:
+        await quick(Flaky((script, BROKEN)), hook=seen.append).perform(action)
+
+    messages = [record.getMessage() for record in caplog.records]
+    assert scope.cancelled_caught
+    assert ["cancelled"] == [one.outcome for one in seen]
+    assert ([f"{action.wire_name}: cancelled on its way, outcome unknown: {action!r}"] if warned else []) == messages
+
+
+@pytest.mark.anyio
+async def test_a_call_that_is_cancelled_before_it_left_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """It surely was not carried out."""
+    emulator = cfclient.emulator(zones=1, latency=60)
+    backend = retrying(emulator.connect(), Retry(), holds=Holds(), account="a")
+
+    with anyio.move_on_after(0.01) as scope:
+        await backend.perform(act.SecLvl("example.com", "high"))
+
+    assert scope.cancelled_caught
+    assert [] == caplog.records
+
+
+# -- as part of a client ------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_a_client_asks_again_unless_told_otherwise() -> None:
+    """On by default, for every account."""
+    patient, impatient = Flaky(("before", BROKEN), ("before", BROKEN)), Flaky(("before", BROKEN))
+
+    async with cfclient.connect(patient.connect, retry=Retry(first=0.001)) as cf:
+        await cf.stats(ZONE)
+        await cf.acting_as(DEMO).stats(ZONE)
+        shown = repr(cf)
+    async with cfclient.connect(impatient.connect, retry=None) as cf:
+        with pytest.raises(ConnectionFailed):
+            await cf.stats(ZONE)
+
+    assert ["stats"] * 4 == patient.asked
+    assert "<Client of <Retrying " in shown
+
+
+@pytest.mark.anyio
+async def test_raw_is_asked_for_again_too() -> None:
+    """Where the backend has a reply of its own to show."""
+
+    class Raw:
+        asked = 0
+
+        async def perform(self, action: Action[T], /) -> T:
+            raise NotImplementedError
+
+        async def raw(self, action: Action[Any], /) -> dict[str, Any]:
+            await anyio.lowlevel.checkpoint()
+            self.asked += 1
+            if self.asked < 3:
+                raise BROKEN
+            return {"result": "success"}
+
+    raw = Raw()
+    async with cfclient.connect(cast("Any", lambda _: raw), retry=Retry(first=0.001)) as cf:
+        reply = await cf.raw(act.Stats(ZONE))
+
+    assert ({"result": "success"}, 3) == (reply, raw.asked)
+
+
+@pytest.mark.anyio
+async def test_a_fault_of_the_program_is_not_asked_again() -> None:
+    """It passes through as it is."""
+
+    class Faulty:
+        asked = 0
+
+        async def perform(self, action: Action[Any], /) -> Any:
+            await anyio.lowlevel.checkpoint()
+            self.asked += 1
+            raise ZeroDivisionError
+
+    faulty = Faulty()
+    with pytest.raises(ZeroDivisionError):
+        await retrying(faulty, Retry(), holds=Holds(), account="a").perform(act.Stats(ZONE))
+
+    assert 1 == faulty.asked
