@@ -55,7 +55,7 @@ __all__ = [
     "ZoneSettings",
 ]
 
-T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Kind(enum.Enum):
@@ -85,8 +85,8 @@ def wire(name: str, to_text: Callable[[Any], str] = _text, *, omit: object = Non
 
 
 @attrs.frozen
-class Action(Generic[T]):
-    """One request of the API; `T` is the type of its answer."""
+class Action(Generic[T_co]):
+    """One request of the API; `T_co` is the type of its answer."""
 
     wire_name: ClassVar[str]
     kind: ClassVar[Kind]
@@ -507,21 +507,19 @@ def _service(value: str | None) -> str | None:
 
 
 def _srvname(value: str | None) -> str | None:
-    if value is None:
-        return None
-    return value if value == "@" else shapes.host_name(value, "srvname")
+    return None if value is None else shapes.record_name(value, "srvname")
 
 
 def _protocol(value: str | None) -> str | None:
     if value is None:
         return None
-    if value not in {"_tcp", "_udp", "_tls"}:
+    if not isinstance(value, str) or value not in {"_tcp", "_udp", "_tls"}:
         raise InvalidInput.of("protocol", value, "one of '_tcp', '_udp', '_tls'")
     return value
 
 
 def _target(value: str | None) -> str | None:
-    return None if value is None else shapes.host_name(value, "target")
+    return None if value is None else shapes.host_name(value, "target", root=True)
 
 
 def _service_mode(value: bool | int | str | None) -> bool | None:
@@ -541,6 +539,10 @@ def _host_content(value: str) -> str:
     return shapes.host_name(value, "content")
 
 
+def _mx_content(value: str) -> str:
+    return shapes.host_name(value, "content", root=True)
+
+
 def _txt_content(value: str) -> str:
     return shapes.txt_text(shapes.text("content", value))
 
@@ -549,7 +551,7 @@ _CONTENT: Final[Mapping[models.RecordType, Callable[[str], str]]] = {
     models.RecordType.A: shapes.ipv4_address,
     models.RecordType.AAAA: shapes.ipv6_address,
     models.RecordType.CNAME: _host_content,
-    models.RecordType.MX: _host_content,
+    models.RecordType.MX: _mx_content,
     models.RecordType.NS: _host_content,
     models.RecordType.TXT: _txt_content,
     models.RecordType.SPF: _txt_content,
@@ -561,6 +563,10 @@ def _check_record(action: RecNew | RecEdit) -> None:
     """Which type of record needs which parameters; the apex gets its name, the content its one form."""
     if action.name == "@":
         object.__setattr__(action, "name", action.zone)
+    if not f".{action.name}".endswith(f".{action.zone}") and len(action.name) + 1 + len(action.zone) > shapes.MAX_NAME:
+        raise InvalidInput.of(
+            "name", action.name, f"at most {shapes.MAX_NAME} characters together with the zone's name"
+        )
     for name, applies in _APPLIES.items():
         value = getattr(action, name)
         if value is not None and action.type not in applies:

@@ -13,18 +13,27 @@ from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 import attrs
 
 from .actions import Action
+from .errors import ConfigurationError
 
 __all__ = ["Backend", "Connect", "Credentials", "Departure", "RawBackend", "departed", "departing"]
 
 T = TypeVar("T")
 
 
+def _sendable(_: object, attribute: attrs.Attribute[str], value: object) -> None:
+    """Refuses what cannot be a credential, without a word of what it is: it may be the key."""
+    what = {"email": "the e-mail address", "token": "the key"}[attribute.name]
+    if not isinstance(value, str) or not value or value != value.strip() or not value.isprintable():
+        reason = "expected text, not empty, without spaces around it and without control characters"
+        raise ConfigurationError(f"{what} cannot be used: {reason}")
+
+
 @attrs.frozen
 class Credentials:
     """Who asks: the account's e-mail address and its API key (§2.1). The key is in no repr."""
 
-    email: str
-    token: str = attrs.field(repr=False)
+    email: str = attrs.field(validator=_sendable)
+    token: str = attrs.field(repr=False, validator=_sendable)
 
 
 class Backend(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar, cast
 
 import anyio
 import attrs
@@ -16,7 +16,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 
 from .actions import Action
 from .backend import Backend
-from .errors import CloudflareError
+from .errors import CloudflareError, InvalidInput, MisusedClient
 from .shapes import integer
 
 __all__ = ["Outcome", "Outcomes", "perform_all", "stream_all"]
@@ -68,6 +68,8 @@ class Outcomes(AsyncIterator[Outcome[T]]):
                 outcome = await self._receive.receive()
             except anyio.EndOfStream:
                 raise StopAsyncIteration from None
+            except anyio.ClosedResourceError:
+                raise MisusedClient("the block that performed the actions was left: no outcome is kept") from None
             # Unordered, whatever comes is the next one.
             self._early[outcome.index if self._ordered else self._next] = outcome
         outcome = self._early.pop(self._next)
@@ -82,7 +84,10 @@ class _Job(Generic[T]):
     def __init__(self, backend: Backend, actions: Actions[T], places: anyio.Semaphore, *, stop_on_error: bool) -> None:
         self._backend = backend
         # Not a generator of ours: one that is left half-way would be closed by the garbage collector.
-        self._source = aiter(actions) if isinstance(actions, AsyncIterable) else iter(actions)
+        try:
+            self._source = aiter(actions) if isinstance(actions, AsyncIterable) else iter(actions)
+        except TypeError:
+            raise InvalidInput.of("actions", actions, "an iterable of actions, or an asynchronous one") from None
         self._turn = anyio.Lock()
         self._places = places
         self._stop_on_error = stop_on_error
@@ -141,9 +146,9 @@ async def stream_all(
     """
     integer("concurrency", concurrency, 1)
     places = anyio.Semaphore(2 * concurrency)
-    send, receive = anyio.create_memory_object_stream[Outcome[T]](concurrency)
     job: _Job[T] = _Job(backend, actions, places, stop_on_error=stop_on_error)
-    failure: Exception | None = None
+    send, receive = anyio.create_memory_object_stream[Outcome[T]](concurrency)
+    failure: BaseException | None = None
     try:
         async with anyio.create_task_group() as tasks, receive:
             with send:
@@ -151,7 +156,7 @@ async def stream_all(
                     tasks.start_soon(job.work, send.clone())
             try:
                 yield Outcomes(receive, places, ordered=ordered)
-            except Exception as error:  # raised below, outside of the group
+            except (Exception, SystemExit, KeyboardInterrupt) as error:  # raised below, outside of the group
                 failure = error
             tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
@@ -172,8 +177,8 @@ def _first_fault(group: BaseExceptionGroup[BaseException]) -> Exception | None:
 
 
 async def perform_all(
-    backend: Backend, actions: Actions[Any], *, concurrency: int = 32, stop_on_error: bool = False
-) -> list[Outcome[Any]]:
+    backend: Backend, actions: Actions[T], *, concurrency: int = 32, stop_on_error: bool = False
+) -> list[Outcome[T]]:
     """The outcomes of all actions, in the order of the actions; see `stream_all`."""
     async with stream_all(
         backend, actions, concurrency=concurrency, ordered=True, stop_on_error=stop_on_error

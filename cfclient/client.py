@@ -18,7 +18,7 @@ from . import bulk, models
 from .actions import Action
 from .backend import Backend, Connect, Credentials, RawBackend
 from .bulk import Outcome, Outcomes
-from .errors import MisusedClient
+from .errors import InvalidInput, MisusedClient
 from .loops import Home
 from .paging import Listing
 
@@ -46,6 +46,8 @@ class Client:
     async def perform(self, action: Action[T], /) -> T:
         """The answer to any action: what all methods below do."""
         self._home.check()
+        if not isinstance(action, Action):
+            raise InvalidInput.of("action", action, "an action such as cfclient.actions.Stats('example.com')")
         return await self._backend.perform(action)
 
     async def raw(self, action: Action[Any], /) -> dict[str, Any]:
@@ -91,8 +93,8 @@ class Client:
         return Listing(fetch, lambda zone: zone.zone_id, "the account's zones")
 
     async def perform_all(
-        self, actions: bulk.Actions[Any], *, concurrency: int = 32, stop_on_error: bool = False
-    ) -> list[Outcome[Any]]:
+        self, actions: bulk.Actions[T], *, concurrency: int = 32, stop_on_error: bool = False
+    ) -> list[Outcome[T]]:
         """The outcomes of many actions, in their order, at most `concurrency` under way at a time.
 
         An action that is refused is an outcome with an `error`; it stops the others only where

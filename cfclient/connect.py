@@ -47,11 +47,11 @@ class Settings:
 def config_path() -> Path:
     """Where `config.toml` is on this platform."""
     if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+        base = Path(os.environ.get("APPDATA") or os.path.expanduser("~/AppData/Roaming"))
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
+        base = Path(os.path.expanduser("~/Library/Application Support"))
     else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config"))
     return base / "cfclient" / "config.toml"
 
 
@@ -92,11 +92,16 @@ def settings(
     Raises:
         ConfigurationError: one is missing; the message names all three places.
     """
-    stored = _profile(profile)
     given = {"url": url, "email": email, "token": token}
+    # The file is read only when something is left to look for there, and the profile only once.
+    stored = _profile(profile) if profile or os.environ.get("CFCLIENT_PROFILE") else None
 
     def find(name: str) -> str:
-        value = given[name] or os.environ.get(_SETTINGS[name]) or stored.get(name)
+        nonlocal stored
+        value = given[name] or os.environ.get(_SETTINGS[name])
+        if not value:
+            stored = _profile(None) if stored is None else stored
+            value = stored.get(name)
         if not value:
             raise ConfigurationError(
                 f"no {name} is given: pass {name}=, or set {_SETTINGS[name]}, "
@@ -212,6 +217,8 @@ async def connect(
     async with AsyncExitStack() as stack:
         make: Connect
         if url is not None and not isinstance(url, str):
+            if not callable(url):
+                raise ConfigurationError(f"url: expected an address or a connect, got {type(url).__name__}")
             make = url
             credentials = Credentials(email or DEMO.email, token or DEMO.token)
         else:
@@ -252,4 +259,8 @@ async def _adapter(stack: AsyncExitStack, http: Http | httpx.AsyncClient | None)
 
     if http is None:
         return await stack.enter_async_context(Lanes())
-    return Borrowed(http) if isinstance(http, httpx.AsyncClient) else http
+    if isinstance(http, httpx.AsyncClient):
+        return Borrowed(http)
+    if not hasattr(http, "exchange"):
+        raise ConfigurationError(f"http: expected an httpx.AsyncClient or an adapter, got {type(http).__name__}")
+    return http

@@ -101,7 +101,10 @@ class InvalidInput(ApiError, ValueError):
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # a number of thousands of digits is not written out by Python
+        return f"a {type(value).__name__} of enormous size"
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 

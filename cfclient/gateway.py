@@ -57,7 +57,8 @@ _WORDS: Final[Mapping[str, str]] = {
 _UNKNOWN_USER: Final = "Unknown token or email"
 
 # Parameters of the request as a whole, and of any action.
-_COMMON: Final = frozenset({"a", "act", "tkn", "email", "u", "callback"})
+# "_" is what a script library adds to a JSONP request to pass caches by.
+_COMMON: Final = frozenset({"a", "act", "tkn", "email", "u", "callback", "_"})
 _KNOWN: Final = (
     _COMMON
     | {field.metadata["wire"] for cls in ACTIONS.values() for field in attrs.fields(cls)}
@@ -103,10 +104,11 @@ class Gateway:
         try:
             parameters = await self._parameters(scope, receive)
             callback = _callback(parameters)
-            status, reply = await self._answer(parameters)
+            status, body = await self._answer(parameters)
         except _Refused as refused:
-            status, reply = refused.status, {"result": "error", "msg": refused.msg, "err_code": "E_INVLDINPUT"}
-        body, content_type = wire.encode(reply), b"application/json; charset=utf-8"
+            status = refused.status
+            body = wire.encode({"result": "error", "msg": refused.msg, "err_code": "E_INVLDINPUT"})
+        content_type = b"application/json; charset=utf-8"
         if callback is not None:
             # The comment keeps the reply from being taken for another kind of file.
             body, content_type = (
@@ -126,7 +128,8 @@ class Gateway:
 
     async def _parameters(self, scope: Scope, receive: Receive) -> dict[str, str]:
         """The query's and the body's parameters; the body's count where both have one."""
-        if scope["path"] != self._path:
+        # Under a mount, ASGI's path begins with the mount's.
+        if scope["path"].removeprefix(scope.get("root_path", "")) != self._path:
             raise _Refused(404, f"There is nothing here: the API is at {self._path}")
         if scope["method"] not in {"GET", "POST"}:
             raise _Refused(405, "Only GET and POST are understood")
@@ -155,8 +158,18 @@ class Gateway:
             if not message.get("more_body", False):
                 return b"".join(chunks)
 
-    async def _answer(self, parameters: dict[str, str]) -> tuple[int, Plain]:
+    async def _answer(self, parameters: dict[str, str]) -> tuple[int, bytes]:
+        """The status and the JSON; whatever happens, there are both."""
         name = parameters.get("a") or parameters.get("act", "")
+        try:
+            status, reply = await self._reply(name, parameters)
+            return status, wire.encode(reply)
+        except Exception:
+            _log.exception("%s: a fault of the gateway", name if name in ACTIONS else "?")
+            request = {"act": name if name in ACTIONS else ""}
+            return 500, wire.encode({"request": request, "result": "error", "msg": "Internal error."})
+
+    async def _reply(self, name: str, parameters: dict[str, str]) -> tuple[int, Plain]:
         echo = dict(parameters) if self._echo else {}
         request = {"act": name, **echo}
         try:
@@ -166,16 +179,13 @@ class Gateway:
         except Unauthorized as error:
             return 200, wire.write_error(error)
         except ApiError as error:
-            return 200, wire.write_error(_in_its_words(error), request=request)
+            return 200, wire.write_error(_in_its_words(error, ACTIONS.get(name)), request=request)
         except Unsupported as error:
             return 200, wire.write_error(ApiError(error.why, action=error.action), request=request)
         except CloudflareError as error:
             _log.warning("%s: %s: %s", name if name in ACTIONS else "?", type(error).__name__, error)
             status = 500 if isinstance(error, ConfigurationError) else 502
             return status, {"request": {"act": name}, "result": "error", "msg": "The service behind did not answer."}
-        except Exception:
-            _log.exception("%s: a fault of the gateway", name if name in ACTIONS else "?")
-            return 500, {"request": {"act": name}, "result": "error", "msg": "Internal error."}
         return 200, {"request": request, **reply} if self._echo else reply
 
     def _understood(self, name: str, parameters: Mapping[str, str]) -> tuple[Action[Any], Backend]:
@@ -183,8 +193,10 @@ class Gateway:
         # An empty parameter is an absent one.
         given = {key: value for key, value in parameters.items() if value.strip()}
         email, token = given.get("email") or given.get("u", ""), given.get("tkn", "")
-        if not email or not token:
-            raise Unauthorized(_UNKNOWN_USER, code="E_UNAUTH")
+        try:
+            credentials = Credentials(email, token)
+        except ConfigurationError:
+            raise Unauthorized(_UNKNOWN_USER, code="E_UNAUTH") from None
         if unknown := sorted(given.keys() - _KNOWN):
             raise InvalidInput(f"Unknown parameter: {unknown[0][:40]!r}", code="E_INVLDINPUT")
         given["a"] = name
@@ -192,15 +204,21 @@ class Gateway:
             if action == name and parameter in given:
                 given[parameter] = meanings.get(given[parameter].lower(), given[parameter])
         cls = ACTIONS.get(name)
-        if cls is not None and any(given.get(key, value) != value for key, value in cls.fixed.items()):
-            raise InvalidInput(f"Invalid value: {name} takes only {dict(cls.fixed)}", code="E_INVLDINPUT")
-        return wire.parse(given), self._connect(Credentials(email, token))
+        for key, value in cls.fixed.items() if cls is not None else ():
+            if given.get(key, value).strip() != value:
+                raise InvalidInput(f"{key}={given[key][:40]!r} is not valid: expected {value!r}", code="E_INVLDINPUT")
+        return wire.parse(given), self._connect(credentials)
 
 
-def _in_its_words(error: ApiError) -> ApiError:
-    """A refusal of cfclient's own as the service worded it, where its words are known."""
-    words = _WORDS.get(error.parameter or "") if isinstance(error, InvalidInput) else None
-    return error if words is None else ApiError(words, action=error.action)
+def _in_its_words(error: ApiError, cls: type[Action[Any]] | None) -> ApiError:
+    """A refusal of cfclient's own as the service worded it, where its words are known; else by the wire's names."""
+    if not isinstance(error, InvalidInput) or error.parameter is None:
+        return error
+    if words := _WORDS.get(error.parameter):
+        return ApiError(words, action=error.action)
+    names = {field.name: field.metadata["wire"] for field in attrs.fields(cls)} if cls is not None else {}
+    wire_name = names.get(error.parameter, error.parameter)
+    return ApiError(wire_name + error.msg.removeprefix(error.parameter), code=error.code)
 
 
 def _callback(parameters: Mapping[str, str]) -> str | None:

@@ -285,7 +285,7 @@ class Record:
     type: RecordType
     #: the priority of an MX or SRV record
     prio: TextInt | None = None
-    content: str
+    content: str = ""
     display_content: str | None = None
     #: seconds; 1 means that the service chooses
     ttl: TextInt | None = None
@@ -317,7 +317,7 @@ class ZoneProps:
     expired_ssl: BitBool | None = attrs.field(default=None, metadata=ABSENT)
     expired_rs_pro: BitBool | None = attrs.field(default=None, metadata=ABSENT)
     reseller_pro: BitBool | None = attrs.field(default=None, metadata=ABSENT)
-    reseller_plans: tuple[Any, ...] | None = attrs.field(default=None, metadata=ABSENT)
+    reseller_plans: tuple[Any, ...] | None = attrs.field(default=None, metadata=ABSENT, hash=False)
     force_interal: BitBool | None = attrs.field(default=None, metadata=ABSENT)
     ssl_needed: BitBool | None = attrs.field(default=None, metadata=ABSENT)
     alexa_rank: int | None = attrs.field(default=None, metadata=ABSENT)
@@ -348,7 +348,7 @@ class Zone:
     zone_status_class: str | None = None
     #: HTML, as the service sends it: escape it before showing it
     zone_status_desc: str | None = None
-    ns_vanity_map: tuple[Any, ...] = ()
+    ns_vanity_map: tuple[Any, ...] = attrs.field(default=(), hash=False)
     orig_registrar: str | None = None
     orig_dnshost: str | None = None
     #: the name servers before CloudFlare's
@@ -410,7 +410,7 @@ class Stats:
     ob: BitBool | None = None
     cache_lvl: CacheLevel | None = None
     outboundLinks: str | None = attrs.field(default=None, metadata=ABSENT)
-    #: keys of the traffic entry that this class does not know, as they came
+    #: keys of the traffic entry that this class does not know, and values that it cannot read, as they came
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 
@@ -491,7 +491,7 @@ class ZoneSettings:
     comodo_vc: str | None = attrs.field(default=None, metadata=ABSENT)
     #: JSON inside a string, as the service sends it
     secureheader_settings: str | None = attrs.field(default=None, metadata=ABSENT)
-    #: keys that this class does not know, as they came
+    #: keys that this class does not know, and values that it cannot read, as they came
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 
 

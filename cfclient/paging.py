@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+from .errors import MisusedClient
 from .models import Page
 from .shapes import integer
 
@@ -37,6 +38,8 @@ class Pages(AsyncIterator[Page[T]]):
         self._key = key
         self._seen: set[str] = set()
         self._done = False
+        # Tasks that share one iterator take turns: two fetches at once would pass over a page.
+        self._turn = anyio.Lock()
         #: where the next page begins
         self.offset = 0
 
@@ -47,6 +50,10 @@ class Pages(AsyncIterator[Page[T]]):
 
     async def __anext__(self) -> Page[T]:
         """The next page; a failed fetch can be tried again by asking again."""
+        async with self._turn:
+            return await self._following()
+
+    async def _following(self) -> Page[T]:
         if self._done:
             raise StopAsyncIteration
         page = await self._fetch(self.offset)
@@ -70,6 +77,7 @@ class Items(AsyncIterator[T]):
         self._given: set[str] = set()
         self._page: tuple[T, ...] = ()
         self._next = 0
+        self._turn = anyio.Lock()
 
     def __repr__(self) -> str:
         """Where it stands."""
@@ -85,8 +93,13 @@ class Items(AsyncIterator[T]):
                 if key not in self._given:
                     self._given.add(key)
                     return entry
-            self._page = (await anext(self._pages)).objs
-            self._next = 0
+            async with self._turn:
+                await self._fetch()
+
+    async def _fetch(self) -> None:
+        # Another task may have fetched while this one waited for its turn.
+        if self._next == len(self._page):
+            self._page, self._next = (await anext(self._pages)).objs, 0
 
 
 class Listing(Generic[T]):
@@ -125,12 +138,12 @@ class Listing(Generic[T]):
     async def _ahead(self, pages: int) -> AsyncIterator[Items[T]]:
         send, receive = anyio.create_memory_object_stream[Page[T]](pages - 1)
         source = _Fetched(receive)
-        failure: Exception | None = None
+        failure: BaseException | None = None
         async with anyio.create_task_group() as tasks, receive:
             tasks.start_soon(self._produce, send, source)
             try:
                 yield Items(source, self._key)
-            except Exception as error:  # raised below, outside of the group
+            except (Exception, SystemExit, KeyboardInterrupt) as error:  # raised below, outside of the group
                 failure = error
             tasks.cancel_scope.cancel()
         if failure is not None:
@@ -159,3 +172,5 @@ class _Fetched(AsyncIterator[Page[T]]):
             if self.failure is not None:
                 raise self.failure from None
             raise StopAsyncIteration from None
+        except anyio.ClosedResourceError:
+            raise MisusedClient("the block that fetched ahead was left: its entries are gone") from None

@@ -117,8 +117,6 @@ def _from_expiry(value: datetime | bool) -> int:
 
 
 def _to_array(value: Any, _: object = None) -> tuple[str, ...]:
-    if value is None:
-        return ()
     if isinstance(value, list):
         return tuple(to_str(item) for item in value)
     inner = to_str(value).strip().removeprefix("{").removesuffix("}")
@@ -217,6 +215,8 @@ def _tuple_in(type_: Any, conv: Converter) -> Callable[[Any, Any], Any]:
     def convert(value: Any, _: object) -> tuple[Any, ...]:
         if not value:
             return ()
+        if isinstance(value, dict):  # PHP's array with holes
+            value = list(value.values())
         if not isinstance(value, list):
             raise Mismatch("a list", value)
         return tuple(hook(value, of_list))
@@ -250,16 +250,36 @@ def _class_in(type_: Any, conv: Converter) -> Callable[[Any, Any], Any]:
 
     fields = attrs.fields(getattr(type_, "__origin__", type_))
     renamed: Any = {field.name: override(rename=_key(field.name)) for field in fields}
-    known = {_key(field.name) for field in fields}
+    required = {_key(field.name) for field in fields if field.default is attrs.NOTHING}
     hook = make_dict_structure_fn(type_, conv, **renamed)
 
     def convert(value: Any, _: object) -> Any:
-        data = _object(value)
-        if "extra" in known:
-            data = {**data, "extra": {key: item for key, item in data.items() if key not in known}}
-        return hook(data, type_)
+        # What is null and has a default is as good as left out.
+        return hook({key: item for key, item in _object(value).items() if item is not None or key in required}, type_)
 
-    return convert
+    if "extra" not in renamed:
+        return convert
+    types_ = {_key(field.name): field.type for field in attrs.fields(attrs.resolve_types(type_, include_extras=True))}
+
+    def readable(key: str, item: Any) -> bool:
+        if key not in types_ or key == "extra":
+            return False
+        try:
+            conv.structure(item, types_[key])
+        except Exception:  # whatever it is, it is kept as it came
+            return False
+        return True
+
+    def convert_with_extra(value: Any, _: object) -> Any:
+        data = _object(value)
+        try:
+            return convert({**data, "extra": {key: item for key, item in data.items() if key not in types_}}, type_)
+        except Exception:
+            # One value that cannot be read must not hide the others.
+            known = {key: item for key, item in data.items() if readable(key, item)}
+            return convert({**known, "extra": {key: item for key, item in data.items() if key not in known}}, type_)
+
+    return convert_with_extra
 
 
 def _class_out(type_: Any, conv: Converter) -> Callable[[Any], Plain]:

@@ -45,8 +45,11 @@ _LOC = re.compile(
     r"(?P<lat>\d{1,2})(?: (?P<latm>[0-5]?\d)(?: (?P<lats>[0-5]?\d(?:\.\d{1,3})?))?)? [NS] "
     r"(?P<lon>\d{1,3})(?: (?P<lonm>[0-5]?\d)(?: (?P<lons>[0-5]?\d(?:\.\d{1,3})?))?)? [EW] "
     r"(?P<alt>-?\d+(?:\.\d{1,2})?)m?(?P<precisions>(?: \d+(?:\.\d{1,2})?m?){0,3})",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
+
+#: how long a name may be, in characters, without the final dot (RFC 1035 §2.3.4)
+MAX_NAME = 253
 
 # A record's data is at most 65,535 octets, in strings of at most 255, each with an octet of length.
 MAX_TXT_OCTETS = 65_535 - 256
@@ -76,7 +79,7 @@ def _checked(parameter: str, value: object, expected: str, label: re.Pattern[str
     labels = name.split(".")
     if wildcard and labels[0] == "*":
         labels = labels[1:] or ["x"]
-    if len(name) > 253 or not all(label.fullmatch(part) for part in labels):
+    if len(name) > MAX_NAME or not all(label.fullmatch(part) for part in labels):
         raise InvalidInput.of(parameter, value, expected)
     return name
 
@@ -85,25 +88,29 @@ def domain_name(value: str, parameter: str = "zone") -> str:
     """A zone: a domain of at least two labels, or a zone id of 32 hexadecimal digits."""
     expected = "a domain name such as 'example.com'"
     name = _checked(parameter, value, expected, _ZONE_LABEL, wildcard=False)
-    if "." not in name and not _ZONE_ID.fullmatch(name):
+    if ("." not in name and not _ZONE_ID.fullmatch(name)) or (_ends_in_number(name) and "." in name):
         raise InvalidInput.of(parameter, value, expected)
     return name
 
 
 def names(value: str | Iterable[str]) -> tuple[str, ...]:
     """One or more zones, given as an iterable or as the wire's comma-separated text."""
-    parts: Iterable[str] = value.split(",") if isinstance(value, str) else value
-    if not (zones := tuple(domain_name(part, "zones") for part in parts)):
-        raise InvalidInput.of("zones", value, "at least one domain name")
-    return zones
+    try:
+        # Old programs end the text in a comma.
+        parts = [part for part in value.split(",") if part.strip()] if isinstance(value, str) else list(value)
+    except TypeError:
+        parts = []
+    if not parts:
+        raise InvalidInput.of("zones", value, "at least one domain name, in an iterable or separated by commas")
+    return tuple(domain_name(part, "zones") for part in parts)
 
 
-def record_name(value: str) -> str:
+def record_name(value: str, parameter: str = "name") -> str:
     """A record's name: relative, absolute, `@` or the zone itself for the apex; `*` as first label."""
     if value == "@":
         return value
     expected = "a name such as 'www', 'www.example.com', '*' or '@'"
-    return _checked("name", value, expected, _NAME_LABEL, wildcard=True)
+    return _checked(parameter, value, expected, _NAME_LABEL, wildcard=True)
 
 
 def is_label(value: str) -> bool:
@@ -111,29 +118,29 @@ def is_label(value: str) -> bool:
     return _NAME_LABEL.fullmatch(value) is not None
 
 
-def host_name(value: str, parameter: str) -> str:
-    """A name that another record points to; an address is not one, the root (`.`) is."""
-    if value == ".":
+def host_name(value: str, parameter: str, *, root: bool = False) -> str:
+    """A name that another record points to; an address is not one, the root (`.`) only where it has a meaning."""
+    if value == "." and root:
         return value
     expected = "a host name such as 'mail.example.com', not an address"
     name = _checked(parameter, value, expected, _NAME_LABEL, wildcard=False)
-    if _is_address(name):
+    if _ends_in_number(name):
         raise InvalidInput.of(parameter, value, expected)
     return name
 
 
-def _is_address(value: str) -> bool:
-    try:
-        ipaddress.ip_address(value)
-    except ValueError:
-        return False
-    return True
+def _ends_in_number(name: str) -> bool:
+    """Whether the last label is a number, as an IPv4 address's is and no domain's (RFC 3696 §2)."""
+    return name.rpartition(".")[2].isdecimal()
 
 
 def _address(parameter: str, value: object, make: Callable[[str], object], expected: str) -> str:
     try:
+        address = str(value).strip()
+        if "%" in address:  # a scope has a meaning on one machine only (RFC 4007 §11)
+            raise ValueError(address)
         # An int would be taken for a packed address.
-        return str(make(str(value).strip()))
+        return str(make(address))
     except ValueError:
         raise InvalidInput.of(parameter, value, expected) from None
 
@@ -160,12 +167,26 @@ def web_url(value: str) -> str:
         raise InvalidInput.of("url", value, expected)
     try:
         parts = urlsplit(value)
-        sound = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        sound = parts.scheme in {"http", "https"} and _is_url_host(parts.hostname) and parts.port != 0
     except ValueError:
         sound = False
-    if not sound or re.search(r"[\x00-\x20\x7f]", value):
+    if not sound or re.search(r"[\x00-\x20\x7f\\]", value):
         raise InvalidInput.of("url", value, expected)
-    return value
+    return text("url", value)
+
+
+def _is_url_host(host: str | None) -> bool:
+    """Whether this is an address, or a name in ASCII or in letters of any script."""
+    if not host:
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        name = host.removesuffix(".")
+        return len(name) <= MAX_NAME and all(
+            re.fullmatch(r"(?!-)[\w-]{1,63}(?<!-)", label) for label in name.split(".")
+        )
+    return True
 
 
 def integer(parameter: str, value: int | str | None, low: int, high: int | None = None) -> int:

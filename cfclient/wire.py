@@ -15,11 +15,13 @@ The echo of the request that some replies carry, key included, is never looked a
 from __future__ import annotations
 
 import functools
+import html
+import json
 import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, cast
-from urllib.parse import parse_qsl, quote_plus, urlencode
+from urllib.parse import parse_qsl, quote, quote_plus, urlencode
 
 import attrs
 import msgspec
@@ -31,7 +33,7 @@ from .backend import Credentials
 from .errors import ApiError, InvalidInput, UnexpectedAnswer, refusal
 from .plain import WHOLE, Mismatch, explained, structure, to_str, unstructure
 
-__all__ = ["encode", "form", "pairs", "parse", "raw", "read", "write", "write_error"]
+__all__ = ["encode", "form", "hidden", "pairs", "parse", "raw", "read", "write", "write_error"]
 
 T = TypeVar("T")
 
@@ -148,8 +150,8 @@ def raw(action: Action[Any], body: bytes, *, status: int = 200, hide: Iterable[s
     if data["result"] != "success":
         code = data.get("err_code")
         raise refusal(
-            _hidden(str(data.get("msg") or "the service gives no reason"), hide)[:500],
-            code=None if code is None else _hidden(str(code), hide)[:100],
+            hidden(str(data.get("msg") or "the service gives no reason"), hide)[:500],
+            code=None if code is None else hidden(str(code), hide)[:100],
             action=action.wire_name,
         )
     return data
@@ -189,17 +191,20 @@ def _retired(status: int) -> str:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 
 
-def _hidden(text: str, hide: Iterable[str]) -> str:
-    for secret in hide:
-        for form_ in {secret, quote_plus(secret)}:
-            if form_:
-                text = text.replace(form_, "***")
+def hidden(text: str, hide: Iterable[str]) -> str:
+    """The text without these secrets, in whatever form they are echoed, and without control characters."""
+    for secret in filter(None, hide):
+        escaped = json.dumps(secret)[1:-1]
+        forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret)}
+        forms |= {escaped, escaped.replace("/", "\\/"), secret.replace("/", "\\/")}
+        longest_first = sorted(forms, key=len, reverse=True)
+        text = re.sub("|".join(map(re.escape, longest_first)), "***", text, flags=re.IGNORECASE)
     return _CONTROL.sub(" ", text)
 
 
 def _excerpt(body: bytes, hide: Iterable[str]) -> str:
     """The beginning of a body, secrets removed before it is cut, so that no part of one is left."""
-    text = _hidden(body[:4096].decode("utf-8", "replace"), hide)
+    text = hidden(body[:4096].decode("utf-8", "replace"), hide)
     # A secret may be cut in two by the 4,096th byte; far fewer characters are shown.
     return text[:160].strip()
 

@@ -132,6 +132,19 @@ def test_the_wire_s_own_form_and_python_s_make_the_same_action(made: Action[Any]
         (lambda: act.Stats("a" * 64 + ".example"), "zone", "a domain name"),
         (lambda: act.Stats(".".join(["abcdefg"] * 32)), "zone", "a domain name"),
         (lambda: act.Stats(untyped(7)), "zone", "a domain name"),
+        (lambda: act.Stats("192.0.2.1"), "zone", "a domain name"),
+        (lambda: act.ZoneCheck(untyped(None)), "zones", "at least one domain name, in an iterable"),
+        (lambda: act.ZoneLoadMulti(offset=-(10**5000)), "offset", "a whole number of at least 0"),
+        (lambda: act.IpLkup("fe80::1%eth0"), "ip", "an IPv4 or IPv6 address"),
+        (lambda: act.ZoneFilePurge("example.com", "http://a.example/\ud800"), "url", "UTF-8"),
+        (lambda: act.ZoneFilePurge("example.com", "http://a<b>/"), "url", "an absolute URL"),
+        (lambda: act.ZoneFilePurge("example.com", "http://a\\b/"), "url", "an absolute URL"),
+        (lambda: act.ZoneFilePurge("example.com", "http://./"), "url", "an absolute URL"),
+        (lambda: new("CNAME", content="."), "content", "a host name"),
+        (lambda: new("MX", content="12345", prio=1), "content", "a host name"),
+        (lambda: new("LOC", content="5\uff11 N 0 W 0m"), "content", "a location as RFC 1876 writes it"),
+        (lambda: new("SRV", content="", **{**SRV, "protocol": ["_tcp"]}), "protocol", "one of '_tcp'"),
+        (lambda: new(name=".".join(["a" * 60] * 4)), "name", "at most 253 characters together with the zone's name"),
         (lambda: act.Stats("\u2260-\u00df\ufffd.example"), "zone", "a domain name such as 'example.com' (Codepoint"),
         (lambda: act.Stats("example.com", interval=21), "interval", "20 (PAST_30_DAYS), 30"),
         (lambda: act.Stats("example.com", interval=True), "interval", "one of 20"),
@@ -192,7 +205,7 @@ def test_the_wire_s_own_form_and_python_s_make_the_same_action(made: Action[Any]
         (lambda: new("SRV", content="", **{**SRV, "protocol": "tcp"}), "protocol", "one of '_tcp', '_udp', '_tls'"),
         (lambda: new("SRV", content="", **{**SRV, "weight": -1}), "weight", "a whole number from 0 to 65535"),
         (lambda: new("SRV", content="", **{**SRV, "target": "192.0.2.1"}), "target", "a host name"),
-        (lambda: new("SRV", content="", **{**SRV, "srvname": "a b"}), "srvname", "a host name"),
+        (lambda: new("SRV", content="", **{**SRV, "srvname": "a b"}), "srvname", "a name such as 'www'"),
         (lambda: new("TXT", content="x", service_mode=True), "service_mode", "it applies to A, AAAA, CNAME"),
         (lambda: new(service_mode="x"), "service_mode", "True or False, or the wire's 0, 1"),
         (lambda: act.RecEdit("example.com", "1", "A", "www", "x"), "content", "an IPv4 address"),
@@ -216,6 +229,14 @@ def test_a_long_value_is_shortened_in_the_message() -> None:
 
     assert len(str(caught.value)) < 250
     assert caught.value.value == "1" * 1000
+
+
+@pytest.mark.parametrize(
+    "url", ["http://192.0.2.1/", "https://[2001:db8::1]:8443/a", "http://b\u00fccher.example./x", "http://a_b.example"]
+)
+def test_a_url_s_host_is_an_address_or_a_name(url: str) -> None:
+    """In any script."""
+    assert url == act.ZoneFilePurge("example.com", url).url
 
 
 @pytest.mark.parametrize("name", ["www", "*", "*.dev", "_dmarc", "a_b", "0/25", "-x-", "xn--vii", "www.example.com"])

@@ -10,9 +10,10 @@ import anyio
 import pytest
 
 from cfclient import actions as act
+from cfclient import models
 from cfclient.actions import Action
 from cfclient.bulk import Outcome, perform_all, stream_all
-from cfclient.errors import ApiError, ConnectionFailed
+from cfclient.errors import ApiError, ConnectionFailed, InvalidInput, MisusedClient
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 
 
 class Service:
-    """Answers `ip_lkup` with the address after a random while; refuses those that end in .0."""
+    """Answers `ip_lkup` after a random while; refuses those that end in .0."""
 
     def __init__(self, seed: int = 1) -> None:
         self.random = random.Random(seed)
@@ -43,7 +44,7 @@ class Service:
             self.running -= 1
         if action.ip.endswith(".0"):
             raise ApiError("No.", action="ip_lkup")
-        return cast("T", action.ip)
+        return cast("T", models.ThreatScore(ip=action.ip))
 
 
 def lookups(number: int) -> list[act.IpLkup]:
@@ -59,7 +60,7 @@ async def test_outcomes_come_in_order_and_bounded(concurrency: int) -> None:
     outcomes = await perform_all(service, actions, concurrency=concurrency)
 
     assert [(index, action, action.ip) for index, action in enumerate(actions)] == [
-        (outcome.index, outcome.action, outcome.unwrap()) for outcome in outcomes
+        (outcome.index, outcome.action, outcome.unwrap().ip) for outcome in outcomes
     ]
     assert concurrency == service.most
 
@@ -160,7 +161,7 @@ async def test_an_asynchronous_source_is_taken() -> None:
 
     outcomes = await perform_all(Service(), source(), concurrency=4)
 
-    assert [action.ip for action in lookups(20)] == [outcome.answer for outcome in outcomes]
+    assert [action.ip for action in lookups(20)] == [outcome.unwrap().ip for outcome in outcomes]
 
 
 async def test_no_actions_have_no_outcomes() -> None:
@@ -249,6 +250,30 @@ async def test_a_lost_connection_is_an_outcome_too() -> None:
     (outcome,) = await perform_all(Down(), lookups(1))
 
     assert isinstance(outcome.error, ConnectionFailed)
+
+
+async def test_a_request_to_exit_comes_as_itself() -> None:
+    """From the block's own body; not in a group, which would make another exit code of it."""
+    with pytest.raises(SystemExit, match="3"):
+        async with stream_all(Service(), lookups(10)) as outcomes:
+            async for _ in outcomes:
+                raise SystemExit(3)
+
+
+async def test_outcomes_that_are_kept_say_that_the_block_was_left() -> None:
+    """None is kept behind it."""
+    async with stream_all(Service(), lookups(10)) as outcomes:
+        await anext(outcomes)
+
+    with pytest.raises(MisusedClient, match="the block that performed the actions was left"):
+        async for _ in outcomes:
+            pass
+
+
+async def test_actions_are_something_to_iterate_over() -> None:
+    """Said before anything is opened."""
+    with pytest.raises(InvalidInput, match="actions is missing: expected an iterable of actions"):
+        await perform_all(Service(), cast("list[act.IpLkup]", None))
 
 
 async def test_concurrency_is_a_positive_number() -> None:

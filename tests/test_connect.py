@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import pytest
@@ -59,6 +60,51 @@ def test_settings_come_from_arguments_then_environment_then_profile(
     assert "https://stored.example/" == found.url
     assert Credentials("env@example.com", "given") == found.credentials
     assert "given" not in repr(found)
+
+
+@pytest.mark.parametrize("text", ["[profiles", "\xff"])
+def test_the_file_is_not_read_where_nothing_is_looked_for_in_it(config: Path, text: str) -> None:
+    """A broken one then breaks nothing."""
+    config.write_text(text)
+
+    assert URL == settings(URL, email="a@example.com", token="k").url
+    assert "emulator:" == settings("emulator:").url
+
+
+def test_a_machine_without_a_home_has_no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container whose user is a bare number."""
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+
+    with pytest.raises(ConfigurationError, match="no url is given"):
+        settings()
+
+
+@pytest.mark.parametrize(
+    ("email", "token"), [("a@example.com", "k\ud800"), ("a@example.com", "k\n"), ("a\x00", "k"), ("", "k")]
+)
+def test_what_cannot_be_a_credential_is_refused_without_a_word_of_it(email: str, token: str) -> None:
+    """It may be the key."""
+    with pytest.raises(ConfigurationError, match="cannot be used: expected text, not empty") as caught:
+        Credentials(email, token)
+
+    assert [] == [part for part in (email, token) if len(part) > 1 and part in str(caught.value)]
+
+
+@pytest.mark.anyio
+async def test_an_address_is_text_or_a_connect() -> None:
+    """Bytes are neither."""
+    with pytest.raises(ConfigurationError, match="url: expected an address or a connect, got bytes"):
+        async with cfclient.connect(cast("Any", b"https://a.example/")):
+            pass
+
+
+@pytest.mark.anyio
+async def test_only_actions_are_performed() -> None:
+    """Said by what would be one."""
+    async with cfclient.connect("emulator:?zones=1") as cf:
+        with pytest.raises(cfclient.InvalidInput, match=r"action='stats' is not valid: expected an action such as"):
+            await cf.perform(cast("Any", "stats"))
 
 
 def test_a_profile_is_chosen_by_argument_or_environment(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -110,12 +110,9 @@ def test_a_zone_of_another_account_is_invalid(action: Action[Any], zone: str) ->
     "credentials",
     [
         Credentials("demo@example.com", "wrong"),
-        Credentials("demo@example.com", ""),
         Credentials("demo@example.com", "schlüssel"),
-        Credentials("demo@example.com", "\udc80"),
         Credentials("demo@example.com", "other-key"),
         Credentials("nobody@example.com", "demo-key"),
-        Credentials("", ""),
     ],
 )
 def test_an_unknown_key_or_email_is_unauthorized(credentials: Credentials) -> None:
@@ -546,12 +543,13 @@ def test_no_label_is_too_strange_to_be_shown(label: str) -> None:
 
 
 def test_a_name_that_grows_too_long_is_refused() -> None:
-    """With the zone behind it."""
+    """With the zone behind it, and a service before it."""
     emulator = small()
-    name = ".".join(["a" * 60] * 4)
+    srv: dict[str, Any] = {"service": "_sip", "protocol": "_tls", "weight": 5, "port": 443, "target": "sip.example.net"}
+    name = ".".join(["a" * 58] * 4)
 
     with pytest.raises(InvalidInput, match=r"Invalid record name\."):
-        emulator.perform(DEMO, act.RecNew("example.com", "TXT", name, "text"))
+        emulator.perform(DEMO, act.RecNew("example.com", "SRV", "any", "", prio=0, srvname=name, **srv))
 
     assert () == records(emulator)
 

@@ -155,6 +155,9 @@ def test_client_and_server_are_each_other_s_inverse(name: str) -> None:
         ({"a": "ipv46", "z": "example.com", "v": "0"}, act.Ipv46("example.com", False)),
         ({"a": "fpurge_ts", "z": "example.com", "v": "true"}, act.FpurgeTs("example.com")),
         ({"a": "fpurge_ts", "z": "example.com"}, act.FpurgeTs("example.com")),
+        ({"a": "fpurge_ts", "z": "example.com", "v": " 1 "}, act.FpurgeTs("example.com")),
+        ({"a": "zone_check", "zones": "example.com,"}, act.ZoneCheck("example.com")),
+        ({"a": "stats", "z": "example.com", "_": "1448773672"}, act.Stats("example.com")),
         ({"a": "zone_ips", "z": "example.com", "class": "c"}, act.ZoneIps("example.com", visitor_class="s")),
         (
             {"a": "zone_ips", "z": "example.com", "class": "", "hours": " ", "geo": "true"},
@@ -236,6 +239,15 @@ async def test_a_charset_behind_the_content_type_is_understood() -> None:
     [
         ({"a": "stats", "tkn": ""}, {"msg": "Unknown token or email", "err_code": "E_UNAUTH"}),
         ({"a": "stats", "email": ""}, {"msg": "Unknown token or email", "err_code": "E_UNAUTH"}),
+        ({"a": "stats", "tkn": "a\x00b"}, {"msg": "Unknown token or email", "err_code": "E_UNAUTH"}),
+        (
+            {"a": "devmode", "z": "example.com"},
+            {
+                "request": {"act": "devmode"},
+                "msg": "v is missing: expected a value, because devmode needs one",
+                "err_code": "E_INVLDINPUT",
+            },
+        ),
         ({"a": "stats", "z": "no such"}, {"request": {"act": "stats"}, "msg": "Invalid zone."}),
         ({"a": "stats"}, {"request": {"act": "stats"}, "msg": "Invalid zone."}),
         ({"a": "zone_check", "zones": ","}, {"request": {"act": "zone_check"}, "msg": "Invalid zone."}),
@@ -263,7 +275,7 @@ async def test_a_charset_behind_the_content_type_is_understood() -> None:
             {"a": "fpurge_ts", "z": "example.com", "v": "2"},
             {
                 "request": {"act": "fpurge_ts"},
-                "msg": "Invalid value: fpurge_ts takes only {'v': '1'}",
+                "msg": "v='2' is not valid: expected '1'",
                 "err_code": "E_INVLDINPUT",
             },
         ),
@@ -323,6 +335,7 @@ async def test_a_backend_s_refusal_is_passed_on(error: CloudflareError, expected
         (ConnectionFailed("secret host", maybe_carried_out=True), 502, "The service behind did not answer."),
         (ConfigurationError("secret path"), 500, "The service behind did not answer."),
         (ZeroDivisionError("secret detail"), 500, "Internal error."),
+        (ApiError("not JSON: \ud800"), 500, "Internal error."),
     ],
 )
 async def test_a_fault_says_nothing_of_the_inside(
@@ -467,6 +480,17 @@ async def test_a_websocket_is_closed() -> None:
     assert await drive(gateway(Recorder().connect), {"type": "websocket"}) == [
         {"type": "websocket.close", "code": 1000}
     ]
+
+
+@pytest.mark.anyio
+async def test_it_answers_under_a_mount() -> None:
+    """Whose prefix ASGI puts before the path."""
+    query = b"a=stats&z=example.com&email=u@example.com&tkn=k"
+    scope = {"type": "http", "method": "GET", "path": f"/v1{PATH}", "root_path": "/v1", "query_string": query}
+
+    start, _ = await drive(gateway(Recorder(models.Stats()).connect), {**scope, "headers": []})
+
+    assert 200 == start["status"]
 
 
 @pytest.mark.anyio

@@ -48,6 +48,15 @@ def test_minify_keeps_unknown_bits() -> None:
     assert models.Minify.ALL == models.Minify.JAVASCRIPT | models.Minify.CSS | models.Minify.HTML
 
 
+def test_odd_parts_of_a_zone_do_not_stop_it_from_being_hashed() -> None:
+    """Whatever is in the lists whose entries nobody knows."""
+    props = models.ZoneProps(reseller_plans=({"a": 1},))
+
+    zone = models.Zone(zone_id="1", zone_name="example.com", props=props, ns_vanity_map=({},))
+
+    assert {zone} == {zone}
+
+
 def test_a_repr_cannot_steer_a_terminal() -> None:
     """An unknown value is shown escaped."""
     assert "\x1b" not in repr(models.RecordType("\x1b[31m"))

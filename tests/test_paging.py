@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import anyio
 import pytest
 
-from cfclient.errors import ConnectionFailed
+from cfclient.errors import ConnectionFailed, MisusedClient
 from cfclient.models import Page
 from cfclient.paging import Listing
 
@@ -140,6 +140,32 @@ async def test_each_iteration_begins_at_the_beginning() -> None:
     assert await listing.all() == ["0", "1", "2"]
 
 
+async def test_tasks_that_share_an_iterator_get_each_entry_once() -> None:
+    """They take turns: no page is passed over, none is asked for twice."""
+    service = Service(100, 7, delay=0.001)
+    items, pages = aiter(service.listing()), Service(20, 3, delay=0.001).listing().pages()
+    got: list[str] = []
+    sizes: list[int] = []
+
+    async def take() -> None:
+        async for entry in items:
+            got.append(entry)
+            await anyio.lowlevel.checkpoint()
+
+    async def take_pages() -> None:
+        async for page in pages:
+            sizes.append(page.count)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(4):
+            tasks.start_soon(take)
+            tasks.start_soon(take_pages)
+
+    assert sorted(service.entries) == sorted(got)
+    assert list(range(0, 100, 7)) == service.asked
+    assert [3, 3, 3, 3, 3, 3, 2] == sizes
+
+
 async def test_an_abandoned_iterator_leaves_nothing(recwarn: pytest.WarningsRecorder) -> None:
     """No task, no cancel scope, no open generator: it is just forgotten."""
     items = aiter(Service(1000, 10).listing())
@@ -215,6 +241,27 @@ async def test_ahead_is_cancelled_from_outside() -> None:
 
     assert scope.cancelled_caught
     assert service.asked == [0]
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+async def test_ahead_a_request_to_exit_comes_as_itself(error: BaseException) -> None:
+    """Not in a group, which would make another exit code of it."""
+    with pytest.raises(type(error)) as caught:
+        async with Service(10, 1).listing().ahead() as items:
+            await anext(items)
+            raise error
+
+    assert error is caught.value
+
+
+async def test_ahead_says_that_the_block_was_left() -> None:
+    """Whoever keeps its iterator is told so."""
+    async with Service(10, 1).listing().ahead() as items:
+        await anext(items)
+
+    with pytest.raises(MisusedClient, match="the block that fetched ahead was left"):
+        async for _ in items:
+            pass
 
 
 async def test_ahead_takes_a_positive_number() -> None:

@@ -536,7 +536,8 @@ def test_what_is_known_comes_from_whole_listings_of_the_last_few_zones() -> None
 
 def test_the_hook_sees_every_attempt() -> None:
     """Action, number, outcome, error, duration, and how long is waited."""
-    flaky, seen = Flaky(("before", BROKEN), ("before", LIMITED)), list[Attempt]()
+    limited = RateLimited("Enough.")
+    flaky, seen = Flaky(("before", BROKEN), ("before", limited)), list[Attempt]()
 
     async def main() -> None:
         await quick(flaky, first=1, hook=seen.append).perform(act.Stats(ZONE))
@@ -545,7 +546,7 @@ def test_the_hook_sees_every_attempt() -> None:
 
     assert [
         (act.Stats(ZONE), 1, "failed", BROKEN, 1.0),
-        (act.Stats(ZONE), 2, "failed", LIMITED, 30.0),
+        (act.Stats(ZONE), 2, "failed", limited, 30.0),
         (act.Stats(ZONE), 3, "answered", None, None),
     ] == [(one.action, one.number, one.outcome, one.error, one.wait) for one in seen]
     assert {0.0} == {round(one.duration, 6) for one in seen}

@@ -355,6 +355,10 @@ def test_an_address_to_which_a_key_may_be_sent(url: str) -> None:
         ("https://a.example/?a=1", "has a query or a fragment"),
         ("http://a.example/", "would send the API key unencrypted; use https, or say allow_plain_http=True"),
         ("http://10.0.0.1/", "would send the API key unencrypted"),
+        (" https://a.example/", "is not an address"),
+        ("https://a.example/\n", "is not an address"),
+        ("https://a.example\\@b.example/", "is not an address"),
+        ("https://b\u00fccher.example/", "is not an address"),
     ],
 )
 def test_any_other_address_is_refused(url: str, words: str) -> None:
@@ -409,6 +413,40 @@ async def test_an_adapter_of_the_user_s_own_is_used() -> None:
 
     async with opened(http=Canned()) as cf:
         assert models.Stats() == await cf.stats("example.com")
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [
+        (
+            ConnectionFailed(f"broke at tkn={KEY}", maybe_carried_out=False),
+            "broke at tkn=*** (the request was not carried out)",
+        ),
+        (OSError(KEY), "the HTTP adapter failed (OSError) (the request may have been carried out)"),
+        (UnexpectedAnswer("odd"), "odd"),
+    ],
+)
+async def test_an_adapter_s_own_faults_become_ours_without_the_key(fault: Exception, expected: str) -> None:
+    """Whatever a user's adapter raises, and whatever it quotes."""
+
+    class Failing:
+        async def exchange(self, request: cfclient.Request, /) -> cfclient.Reply:
+            raise fault
+
+    async with opened(http=Failing()) as cf:
+        with pytest.raises(cfclient.CloudflareError) as caught:
+            await cf.stats("example.com")
+
+    assert expected == str(caught.value)
+    assert [] == [error for error in chain(caught.value) if KEY in repr(error)]
+
+
+@pytest.mark.parametrize("http", ["nonsense", httpx.Client])
+async def test_what_is_no_adapter_is_refused(http: Any) -> None:
+    """When it is given, not at the first call."""
+    with pytest.raises(ConfigurationError, match=r"http: expected an httpx.AsyncClient or an adapter, got (str|type)"):
+        async with opened(http=http):
+            pass
 
 
 async def test_another_account_over_the_same_connections() -> None:

@@ -308,8 +308,8 @@ def test_a_refusal_is_the_service_s_own_word(body: bytes, error: type[ApiError],
         ),
         (
             200,
-            b'{"result":"success","response":{"recs":{"objs":{"a":1}}}}',
-            "expected a list, got dict @ reply.objs (HTTP 200)",
+            b'{"result":"success","response":{"recs":{"objs":"many"}}}',
+            "expected a list, got str @ reply.objs (HTTP 200)",
         ),
         (200, b'{"result":"success","response":{"recs":[1]}}', "expected an object, got list (HTTP 200)"),
     ],
@@ -337,9 +337,10 @@ def test_an_unforeseen_shape_is_still_an_unexpected_answer() -> None:
 
 def test_the_key_is_hidden_wherever_a_message_quotes_the_service() -> None:
     """In a refusal's words, its code, and the excerpt of a page, encoded or not."""
-    key = "sesame/open"
+    key = "sesame/öpen"
     refused = json.dumps({"result": "error", "msg": f"no {key}", "err_code": f"E_{key}"}).encode()
-    page = b"<html>sesame%2Fopen " + key.encode()
+    forms = "sesame%2F%C3%B6pen sesame/%c3%b6pen sesame\\/\\u00f6pen SESAME/ÖPEN"
+    page = f"<html>{forms} {key}".encode()
 
     with pytest.raises(ApiError) as refusal:
         wire.read(LISTING, refused, hide=(key, ""))
@@ -347,7 +348,7 @@ def test_the_key_is_hidden_wherever_a_message_quotes_the_service() -> None:
         wire.read(LISTING, page, hide=(key,))
 
     assert str(refusal.value) == "rec_load_all: no *** (E_***)"
-    assert unexpected.value.excerpt == "<html>*** ***"
+    assert unexpected.value.excerpt == "<html>*** *** *** *** ***"
 
 
 def test_control_characters_are_removed_from_what_is_quoted() -> None:
@@ -441,21 +442,63 @@ def test_a_setting_is_read_in_any_of_its_forms(given_: dict[str, Any], expected:
 
 
 @pytest.mark.parametrize(
-    ("given_", "reason"),
+    "given_",
     [
-        ({"bic": 2}, "expected a bool, 0 or 1, got int @ reply.bic"),
-        ({"bic": []}, "expected a bool, 0 or 1, got list @ reply.bic"),
-        ({"chl_ttl": 1.5}, "expected a whole number, got float @ reply.chl_ttl"),
-        ({"dnssec": {}}, "expected text, got dict @ reply.dnssec"),
-        ({"fpurge_ts": 10**18}, "expected a time, got int @ reply.fpurge_ts"),
+        {"bic": 2},
+        {"bic": []},
+        {"chl_ttl": 1.5},
+        {"dnssec": {}},
+        {"fpurge_ts": 10**18},
+        {"ssl": "x"},
+        {"waf_profile": 0.5},
     ],
 )
-def test_a_setting_of_no_use_is_told_by_field(given_: dict[str, Any], reason: str) -> None:
-    """The kind of value is named, never the value."""
-    with pytest.raises(UnexpectedAnswer) as caught:
-        settings(**given_)
+def test_a_setting_of_no_use_is_kept_as_it_came(given_: dict[str, Any]) -> None:
+    """It does not hide the others, and is written back unchanged."""
+    read = settings(**given_, sec_lvl="high", news=1)
 
-    assert f"zone_settings: {reason}" == caught.value.reason
+    written = wire.write(act.ZoneSettings("example.com"), read)["response"]["result"]["objs"][0]
+    assert models.ZoneSettings(sec_lvl=models.SecurityLevel.HIGH, extra={**given_, "news": 1}) == read
+    assert {**given_, "sec_lvl": "high", "news": 1} == written
+
+
+@pytest.mark.parametrize(
+    ("zone", "reason"),
+    [
+        ({"zone_id": "1"}, "required field missing @ reply.objs[0].zone_name"),
+        ({"zone_name": "a.example", "zone_id": []}, "expected text, got list @ reply.objs[0].zone_id"),
+        ({"zone_name": "a.example", "zone_id": "1", "props": 1}, "expected an object, got int @ reply.objs[0].props"),
+        (
+            {"zone_name": "a.example", "zone_id": "1", "step": {}},
+            "expected a whole number, got dict @ reply.objs[0].step",
+        ),
+        (
+            {"zone_name": "a.example", "zone_id": "1", "props": {"pro": 2}},
+            "expected a bool, 0 or 1, got int @ reply.objs[0].props.pro",
+        ),
+    ],
+)
+def test_a_field_of_no_use_is_told_by_its_place(zone: dict[str, Any], reason: str) -> None:
+    """The kind of value is named, never the value."""
+    body = json.dumps({"result": "success", "response": {"zones": {"objs": [zone]}}}).encode()
+
+    with pytest.raises(UnexpectedAnswer) as caught:
+        wire.read(act.ZoneLoadMulti(), body)
+
+    assert f"zone_load_multi: {reason}" == caught.value.reason
+
+
+def test_nulls_and_php_s_odd_arrays_do_not_hide_a_listing() -> None:
+    """Null for what has a default, a record without content, an array with holes."""
+    zone = {"zone_id": "1", "zone_name": "a.example", "ns_vanity_map": {"a": 1}, "allow": None, "fqdns": None}
+    zones = {"has_more": None, "count": None, "objs": {"3": zone}}
+    bare = {"rec_id": "1", "type": "A", "name": "a.example", "content": None}
+
+    page = wire.read(act.ZoneLoadMulti(), json.dumps({"result": "success", "response": {"zones": zones}}).encode())
+    records = wire.read(LISTING, json.dumps({"result": "success", "response": {"recs": {"objs": [bare]}}}).encode())
+
+    assert models.Page(objs=(models.Zone(zone_id="1", zone_name="a.example", ns_vanity_map=(1,)),)) == page
+    assert (models.Record(rec_id="1", type=models.RecordType.A, name="a.example"),) == records.objs
 
 
 @pytest.mark.parametrize(("given_", "expected"), [(38, 38), (38.5, 38.5), ("38.50", 38.5), ("-97", -97.0), ("", None)])

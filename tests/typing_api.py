@@ -50,6 +50,16 @@ async def bulk(cf: cfclient.Client) -> None:
             assert_type(outcome.error, cfclient.CloudflareError | None)
 
 
+async def mixed(cf: cfclient.Client) -> None:
+    """Actions of several kinds are taken together."""
+    todo = [actions.Stats("example.com"), actions.IpLkup("192.0.2.1")]
+    for outcome in await cf.perform_all([actions.Stats("example.com")]):
+        assert_type(outcome.answer, cfclient.Stats | None)
+    async with cf.stream_all(todo) as outcomes:
+        async for one in outcomes:
+            one.unwrap()
+
+
 async def connections(http: httpx.AsyncClient) -> None:
     """Each way of connecting."""
     async with cfclient.connect("https://v1.example/", email="a@example.com", token="k", http=http) as cf:

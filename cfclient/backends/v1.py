@@ -12,7 +12,7 @@ from cfclient import limits, wire
 from cfclient._version import __version__
 from cfclient.actions import Action
 from cfclient.backend import Credentials
-from cfclient.errors import CloudflareError, ConfigurationError, RateLimited, UnexpectedAnswer
+from cfclient.errors import CloudflareError, ConfigurationError, ConnectionFailed, RateLimited, UnexpectedAnswer
 from cfclient.http import Http, Reply, Request
 
 __all__ = ["DEFAULT_URL", "V1", "checked_address"]
@@ -34,7 +34,9 @@ def checked_address(url: str, *, allow_plain_http: bool = False) -> str:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        sound = parts.scheme in {"http", "https"} and bool(host) and (parts.port is None or parts.port > 0)
+        sound = parts.scheme in {"http", "https"} and bool(host) and parts.port != 0
+        # urlsplit drops or keeps what an HTTP library may read otherwise, and then the key goes elsewhere.
+        sound = sound and url.isascii() and url.isprintable() and not set(url) & set(" \\")
     except ValueError:
         sound, host, parts = False, "", urlsplit("")
     if not sound:
@@ -93,10 +95,23 @@ class V1:
 
     async def _exchange(self, action: Action[Any]) -> Reply:
         limits.V1.check(action)
-        # The body holds the key, so it is never a local: a kept exception keeps the frame's locals.
-        return await self._http.exchange(
-            Request(method="POST", url=self._url, headers=_HEADERS, body=wire.form(action, self._credentials))
-        )
+        try:
+            # The body holds the key, so it is never a local: a kept exception keeps the frame's locals.
+            return await self._http.exchange(
+                Request(method="POST", url=self._url, headers=_HEADERS, body=wire.form(action, self._credentials))
+            )
+        except ConnectionFailed as error:
+            # What an adapter quotes of a foreign error may hold the request.
+            hidden = wire.hidden(error.reason, (self._credentials.token,))
+            if hidden == error.reason:
+                raise
+            failure = ConnectionFailed(hidden, maybe_carried_out=error.maybe_carried_out)
+        except CloudflareError:
+            raise
+        except Exception as error:
+            reason = f"the HTTP adapter failed ({type(error).__name__})"
+            failure = ConnectionFailed(reason, maybe_carried_out=True)
+        raise failure
 
 
 def _without_frames(error: CloudflareError) -> CloudflareError:
