@@ -257,27 +257,32 @@ def _class_in(type_: Any, conv: Converter) -> Callable[[Any, Any], Any]:
         # What is null and has a default is as good as left out.
         return hook({key: item for key, item in _object(value).items() if item is not None or key in required}, type_)
 
-    if "extra" not in renamed:
-        return convert
-    types_ = {_key(field.name): field.type for field in attrs.fields(attrs.resolve_types(type_, include_extras=True))}
+    return _with_extra(type_, conv, convert) if "extra" in renamed else convert
+
+
+def _with_extra(type_: Any, conv: Converter, convert: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """The same for a class that keeps in `extra` what it does not know or cannot read."""
+    fields = attrs.fields(attrs.resolve_types(type_, include_extras=True))
+    known = {_key(field.name): field.type for field in fields if field.name != "extra"}
 
     def readable(key: str, item: Any) -> bool:
-        if key not in types_ or key == "extra":
-            return False
         try:
-            conv.structure(item, types_[key])
+            conv.structure(item, known[key])
         except Exception:  # whatever it is, it is kept as it came
             return False
         return True
 
+    def divided(data: Plain, readable: Callable[[str, Any], bool]) -> Any:
+        fit = {key: item for key, item in data.items() if key in known and readable(key, item)}
+        return convert({**fit, "extra": {key: item for key, item in data.items() if key not in fit}}, type_)
+
     def convert_with_extra(value: Any, _: object) -> Any:
         data = _object(value)
         try:
-            return convert({**data, "extra": {key: item for key, item in data.items() if key not in types_}}, type_)
+            return divided(data, lambda _key, _item: True)
         except Exception:
             # One value that cannot be read must not hide the others.
-            known = {key: item for key, item in data.items() if readable(key, item)}
-            return convert({**known, "extra": {key: item for key, item in data.items() if key not in known}}, type_)
+            return divided(data, readable)
 
     return convert_with_extra
 

@@ -433,6 +433,7 @@ def settings(**objs: Any) -> models.ZoneSettings:
         ({"minify": "9"}, {"minify": models.Minify(9)}),
         ({"sec_lvl": "paranoid"}, {"sec_lvl": "paranoid"}),
         ({"brand_new": [1]}, {"extra": {"brand_new": [1]}}),
+        ({"extra": 1}, {"extra": {"extra": 1}}),
         ({"async": "a"}, {"async_": models.RocketLoader.AUTOMATIC}),
     ],
 )
