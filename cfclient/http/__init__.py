@@ -2,6 +2,8 @@
 
 Adapters live beside this file, one for each HTTP library, and are imported when they are used.
 An adapter raises `ConnectionFailed` where no answer came, and returns whatever answer did.
+It calls `cfclient.backend.departed()` before anything of a request may leave, so that a call that is
+cancelled later is known to have an unknown outcome.
 """
 
 from __future__ import annotations
