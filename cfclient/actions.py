@@ -53,6 +53,7 @@ __all__ = [
     "ZoneIps",
     "ZoneLoadMulti",
     "ZoneSettings",
+    "as_written",
 ]
 
 T_co = TypeVar("T_co", covariant=True)
@@ -640,6 +641,17 @@ class RecEdit(Action[models.Record]):
 
     def __attrs_post_init__(self) -> None:
         _check_record(self)
+
+
+def as_written(action: RecNew | RecEdit) -> tuple[str, str]:
+    """The name, relative or absolute, and the content of the record: those of an SRV are made of its parts.
+
+    How version 1 showed an SRV record is not known, no real reply is left: this is what DNS makes of it.
+    """
+    if action.type is not models.RecordType.SRV:
+        return action.name, action.content
+    labels = [action.service, action.protocol, None if action.srvname == "@" else action.srvname]
+    return ".".join(filter(None, labels)), f"{action.weight} {action.port} {action.target}"
 
 
 @attrs.frozen

@@ -25,7 +25,7 @@ from typing import Any, Final, Literal, TypeVar, cast
 import anyio
 import attrs
 
-from .actions import Action, Kind, RecDelete, RecLoadAll, RecNew
+from .actions import Action, Kind, RecDelete, RecLoadAll, RecNew, as_written
 from .backend import Backend, Departure, RawBackend, departing
 from .errors import (
     ApiError,
@@ -36,7 +36,7 @@ from .errors import (
     RateLimited,
     UnexpectedAnswer,
 )
-from .models import Page, Record, RecordType
+from .models import Page, Record
 
 __all__ = ["REPEATABLE", "Attempt", "Fault", "Holds", "Retry", "fault_of", "retrying"]
 
@@ -378,11 +378,7 @@ def _host(text: str) -> str:
 
 def _would_make(action: RecNew, record: Record) -> bool:
     """Whether the record is what this action asks for, however the service spells it."""
-    name, content = action.name, action.content
-    if action.type is RecordType.SRV:
-        labels = [action.service, action.protocol, None if action.srvname == "@" else action.srvname]
-        name = ".".join(label for label in labels if label)
-        content = f"{action.weight} {action.port} {action.target}"
+    name, content = as_written(action)
     names = {_host(name), _host(f"{name}.{action.zone}")}
     return (
         record.type is action.type

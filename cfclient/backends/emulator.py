@@ -585,15 +585,8 @@ def _mirage2(call: _Call, action: act.Mirage2) -> None:
 
 
 def _written(call: _Call, action: act.RecNew | act.RecEdit, ident: str, *, proxied: bool) -> models.Record:
-    """The record that this writes.
-
-    Not known: how the service showed an SRV record, for which no real reply is left. Here it has the name
-    that DNS gives it, and as content the weight, the port and the target.
-    """
-    name, content = action.name, action.content
-    if action.type is models.RecordType.SRV:
-        labels = [action.service, action.protocol, None if action.srvname == "@" else action.srvname]
-        name, content = ".".join(filter(None, labels)), f"{action.weight} {action.port} {action.target}"
+    """The record that this writes."""
+    name, content = act.as_written(action)
     name = absolute_name(name, action.zone)
     if len(name) > 253:
         # Not known: the words. The name was short enough until the zone's was put behind it.
