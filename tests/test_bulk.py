@@ -62,7 +62,29 @@ async def test_outcomes_come_in_order_and_bounded(concurrency: int) -> None:
     assert [(index, action, action.ip) for index, action in enumerate(actions)] == [
         (outcome.index, outcome.action, outcome.unwrap().ip) for outcome in outcomes
     ]
-    assert concurrency == service.most
+    assert 1 <= service.most <= concurrency
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+@pytest.mark.parametrize("concurrency", [1, 2, 7])
+async def test_so_many_are_under_way_at_a_time(concurrency: int, ordered: bool) -> None:
+    """As many as asked for, and no more, while none of them is answered."""
+    gate, running = anyio.Event(), 0
+
+    class Waiting:
+        async def perform(self, action: Action[T], /) -> T:
+            nonlocal running
+            running += 1
+            await gate.wait()
+            return cast("T", None)
+
+    async with stream_all(Waiting(), lookups(60), concurrency=concurrency, ordered=ordered) as outcomes:
+        await anyio.wait_all_tasks_blocked()
+        held = running
+        gate.set()
+        got = [outcome async for outcome in outcomes]
+
+    assert (concurrency, 60) == (held, len(got))
 
 
 async def test_a_refusal_is_an_outcome_and_stops_nothing() -> None:

@@ -27,7 +27,7 @@ TASKS = 30
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A server that takes a few milliseconds for each call."""
-    with demo_server("--zones", "3", "--latency", "3", "--limit", "1000000/1") as url:
+    with demo_server("--zones", "3", "--latency", "6", "--limit", "1000000/1") as url:
         yield url
 
 
