@@ -286,8 +286,12 @@ def _write_stats(_: Action[Any], value: models.Stats) -> Plain:
 
 
 def _read_settings(action: Action[Any], data: Plain) -> Any:
-    entries = _at(data, action.place or ()) or [{}]
-    return structure(entries[0], models.ZoneSettings)
+    settings = (_at(data, action.place or ()) or [{}])[0]
+    if "ch_ttl" in settings and "chl_ttl" not in settings:
+        # The document's example says chl_ttl, its explanation ch_ttl (§3.7).
+        settings = {**settings, "chl_ttl": settings["ch_ttl"]}
+        del settings["ch_ttl"]
+    return structure(settings, models.ZoneSettings)
 
 
 def _write_settings(action: Action[Any], value: models.ZoneSettings) -> Plain:

@@ -424,6 +424,8 @@ def settings(**objs: Any) -> models.ZoneSettings:
         ({"chl_ttl": 900}, {"chl_ttl": 900}),
         ({"chl_ttl": 900.0}, {"chl_ttl": 900}),
         ({"chl_ttl": ""}, {"chl_ttl": None}),
+        ({"ch_ttl": "900"}, {"chl_ttl": 900}),
+        ({"ch_ttl": "900", "chl_ttl": "300"}, {"chl_ttl": 300, "extra": {"ch_ttl": "900"}}),
         ({"dnssec": ""}, {"dnssec": ""}),
         ({"dev_mode": 0}, {"dev_mode": False}),
         ({"dev_mode": "1"}, {"dev_mode": True}),
