@@ -21,6 +21,7 @@ import attrs
 
 __all__ = [
     "ABSENT",
+    "HOST_TYPES",
     "CacheLevel",
     "DevelopmentMode",
     "FilePurge",
@@ -166,6 +167,10 @@ class RecordType(OpenStr):
     SVCB = "SVCB"
     TLSA = "TLSA"
     URI = "URI"
+
+
+#: the types whose content is, or ends in, a host name, which the DNS compares without regard to case
+HOST_TYPES: Final = frozenset({RecordType.CNAME, RecordType.MX, RecordType.NS, RecordType.PTR, RecordType.SRV})
 
 
 class SslMode(OpenInt):

@@ -18,7 +18,7 @@ from __future__ import annotations
 import enum
 import logging
 import random
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, TypeVar, cast
 
@@ -36,7 +36,8 @@ from .errors import (
     RateLimited,
     UnexpectedAnswer,
 )
-from .models import Page, Record
+from .models import HOST_TYPES, Page, Record
+from .shapes import canonical
 
 __all__ = ["REPEATABLE", "Attempt", "Fault", "Holds", "Retry", "fault_of", "retrying"]
 
@@ -188,6 +189,17 @@ class _Known:
         return frozenset(ids) if whole else None
 
 
+@attrs.define
+class _Same:
+    """The creates of one and the same record that are not done with."""
+
+    callers: int = 0
+    #: those whose answer may still come
+    asking: int = 0
+    #: the ids that were given to callers
+    made: set[str] = attrs.field(factory=set)
+
+
 def retrying(backend: Backend, policy: Retry, *, holds: Holds, account: str) -> Backend:
     """A backend that asks again by this policy.
 
@@ -210,7 +222,7 @@ class _Retrying:
         self._holds = holds
         self._account = account
         self._known = _Known()
-        self._creating: Counter[RecNew] = Counter()
+        self._creating: dict[RecNew, _Same] = {}
 
     def __repr__(self) -> str:
         """What is asked again."""
@@ -302,23 +314,32 @@ class _Retrying:
     # -- creating ------------------------------------------------------------------------------------
 
     async def _create(self, action: RecNew) -> Record:
-        known = self._known.ids(action.zone)
-        self._creating[action] += 1
+        same = self._creating.setdefault(action, _Same())
+        same.callers += 1
         try:
-            record = cast("Record", await self._asked(action, self._backend.perform))
+            record = await self._created(action, same)
+            same.made.add(record.rec_id)
+            self._known.created(action.zone, record.rec_id)
+            return record
+        finally:
+            same.callers -= 1
+            if not same.callers:
+                del self._creating[action]
+
+    async def _created(self, action: RecNew, same: _Same) -> Record:
+        known = self._known.ids(action.zone)
+        same.asking += 1
+        try:
+            return cast("Record", await self._asked(action, self._backend.perform))
         except CloudflareError as error:
             if fault_of(error) is not Fault.UNKNOWN:
                 raise
             doubt = error
-        else:
-            self._known.created(action.zone, record.rec_id)
-            return record
         finally:
-            self._creating[action] -= 1
-            self._creating += Counter()  # drops what is down to nothing
-        return await self._found(action, known, doubt)
+            same.asking -= 1
+        return await self._found(action, known, same, doubt)
 
-    async def _found(self, action: RecNew, known: frozenset[str] | None, doubt: CloudflareError) -> Record:
+    async def _found(self, action: RecNew, known: frozenset[str] | None, same: _Same, doubt: CloudflareError) -> Record:
         """The record that a create in doubt has made; raises `OutcomeUnknown` where that cannot be known."""
         seen: tuple[str, ...] = ()
         for look in ("at once", "when it has settled"):
@@ -327,10 +348,9 @@ class _Retrying:
             except CloudflareError as error:
                 raise self._unknown(action, f"looking for it failed too ({error})", seen) from doubt
             seen = tuple(record.rec_id for record in alike)
-            fresh = [record for record in alike if known is not None and record.rec_id not in known]
-            # Another create of the very same record makes it impossible to say which of the two this is.
-            if fresh and not self._creating[action]:
-                self._known.created(action.zone, fresh[0].rec_id)
+            fresh = [record for record in alike if known is not None and record.rec_id not in known | same.made]
+            # While the very same is being created beside this one, nobody can say whose record it is.
+            if fresh and not same.asking:
                 return fresh[0]
             if look == "at once":
                 await anyio.sleep(self._policy.settle)
@@ -372,17 +392,15 @@ def _is_gone(error: CloudflareError) -> bool:
     return isinstance(error, ApiError) and error.msg.lower().startswith("invalid record id")
 
 
-def _host(text: str) -> str:
-    return text.lower().removesuffix(".")
-
-
 def _would_make(action: RecNew, record: Record) -> bool:
     """Whether the record is what this action asks for, however the service spells it."""
     name, content = as_written(action)
-    names = {_host(name), _host(f"{name}.{action.zone}")}
+    shown = record.content
+    if action.type in HOST_TYPES:
+        content, shown = canonical(content), canonical(shown)
     return (
         record.type is action.type
-        and _host(record.name) in names
-        and _host(" ".join(record.content.split())) == _host(" ".join(content.split()))
+        and canonical(record.name) in {canonical(name), canonical(f"{name}.{action.zone}")}
+        and shown == content
         and action.prio in {None, record.prio}
     )

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from .errors import InvalidInput
 
 __all__ = [
+    "canonical",
     "domain_name",
     "flag",
     "host_name",
@@ -111,6 +112,11 @@ def record_name(value: str, parameter: str = "name") -> str:
         return value
     expected = "a name such as 'www', 'www.example.com', '*' or '@'"
     return _checked(parameter, value, expected, _NAME_LABEL, wildcard=True)
+
+
+def canonical(name: str) -> str:
+    """A host name as the DNS compares it: lower case, without the final dot (RFC 4343)."""
+    return name.strip().lower().removesuffix(".")
 
 
 def is_label(value: str) -> bool:

@@ -476,6 +476,48 @@ def test_two_creates_of_the_same_record_at_once_prove_nothing() -> None:
     assert 1 == len(on_mock_clock(main).seen)
 
 
+def test_a_lost_create_does_not_take_the_record_of_the_same_create_beside_it() -> None:
+    """Which was answered meanwhile: each record is given to one caller only."""
+    flaky = Flaky(("never", BROKEN), ("before", BROKEN))
+
+    async def main() -> tuple[list[models.Record], list[OutcomeUnknown]]:
+        backend = quick(flaky)
+        await backend.perform(act.RecLoadAll(ZONE))
+        made: list[models.Record] = []
+        lost: list[OutcomeUnknown] = []
+
+        async def create() -> None:
+            try:
+                made.append(await backend.perform(NEW))
+            except OutcomeUnknown as error:
+                lost.append(error)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(create)
+            nursery.start_soon(create)
+        return made, lost
+
+    made, lost = on_mock_clock(main)
+
+    assert (1, 1) == (len(made), len(lost))
+    assert (made[0].rec_id,) == lost[0].seen
+
+
+def test_a_text_that_differs_in_case_only_is_another_record() -> None:
+    """Host names are compared as the DNS does; a challenge or a key is not a host name."""
+    flaky = Flaky(("never", BROKEN), ("before", BROKEN))
+
+    async def main() -> OutcomeUnknown:
+        backend = quick(flaky)
+        await backend.perform(act.RecLoadAll(ZONE))
+        flaky.emulator.perform(DEMO, act.RecNew(ZONE, "TXT", "_acme-challenge", "abcdef"))
+        with pytest.raises(OutcomeUnknown) as caught:
+            await backend.perform(act.RecNew(ZONE, "TXT", "_acme-challenge", "AbCdEf"))
+        return caught.value
+
+    assert () == on_mock_clock(main).seen
+
+
 def test_looking_that_fails_is_unknown_too() -> None:
     """With the reason of both."""
     flaky = Flaky(*[("before", BROKEN)] * 20)

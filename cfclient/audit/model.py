@@ -20,6 +20,7 @@ from typing import Final, TypeVar
 import attrs
 
 from cfclient.models import Record, RecordType, ZoneSettings
+from cfclient.shapes import canonical
 
 __all__ = [
     "Fault",
@@ -30,7 +31,6 @@ __all__ = [
     "Tally",
     "ZoneAudit",
     "ZoneData",
-    "canonical",
     "judge",
 ]
 
@@ -57,11 +57,6 @@ class Severity(enum.Enum):
 
 
 _WORST_FIRST: Final = tuple(reversed(Severity))
-
-
-def canonical(name: str) -> str:
-    """A host name as DNS compares it: lower case, without the final dot (RFC 4343)."""
-    return name.strip().lower().removesuffix(".")
 
 
 @attrs.frozen(kw_only=True)

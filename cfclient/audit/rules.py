@@ -17,9 +17,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Final
 
-from cfclient.models import Record, RecordType, SecurityLevel, SslMode, WafProfile
+from cfclient.models import HOST_TYPES, Record, RecordType, SecurityLevel, SslMode, WafProfile
+from cfclient.shapes import canonical
 
-from .model import Fault, Rule, Severity, ZoneData, canonical
+from .model import Fault, Rule, Severity, ZoneData
 
 __all__ = ["RULES"]
 
@@ -47,14 +48,11 @@ def _text(content: str) -> str:
     return re.sub(r"\\(.)", r"\1", "".join(strings)) if strings else content
 
 
-_HOSTS: Final = frozenset({CNAME, MX, NS, RecordType.PTR, RecordType.SRV})
-
-
 def _value(record: Record) -> str:
     """The content in a form in which equal contents are equal texts."""
     if record.type in {A, AAAA}:
         return str(_address(record.content) or record.content)
-    if record.type in _HOSTS:
+    if record.type in HOST_TYPES:
         return canonical(" ".join(record.content.split()))
     return _text(record.content) if record.type in {TXT, RecordType.SPF} else record.content
 
