@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import email.utils
 import ipaddress
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from urllib.parse import urlsplit
 
 from cfclient import limits, wire
@@ -77,18 +78,16 @@ class V1:
 
     async def perform(self, action: Action[T], /) -> T:
         """The answer of the service (§2), checked against its limits before anything is sent."""
-        reply = await self._exchange(action)
-        try:
-            return wire.read(action, reply.body, status=reply.status, hide=(self._credentials.token,))
-        except CloudflareError as error:
-            failure = _as_limited(_without_frames(error), reply, action)
-        raise failure
+        return cast("T", await self._answered(action, wire.read))
 
     async def raw(self, action: Action[Any], /) -> dict[str, Any]:
         """The whole decoded reply, the echoed request left out."""
+        return cast("dict[str, Any]", await self._answered(action, wire.raw))
+
+    async def _answered(self, action: Action[Any], read: Callable[..., Any]) -> Any:
         reply = await self._exchange(action)
         try:
-            return wire.raw(action, reply.body, status=reply.status, hide=(self._credentials.token,))
+            return read(action, reply.body, status=reply.status, hide=(self._credentials.token,))
         except CloudflareError as error:
             failure = _as_limited(_without_frames(error), reply, action)
         raise failure
