@@ -25,7 +25,7 @@ from cfclient import cli
 from cfclient.actions import ACTIONS
 from cfclient.audit import ZoneAudit
 from cfclient.audit.report import reporter
-from cfclient.cli import commands, main
+from cfclient.cli import asking, auditing, commands, main
 from cfclient.connect import emulator
 
 from .samples import EXAMPLES
@@ -109,7 +109,8 @@ def test_without_its_extra(package: str, run: Run, monkeypatch: pytest.MonkeyPat
 
 def test_another_missing_package_is_not_taken_for_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a fault, and is shown as such."""
-    monkeypatch.delitem(sys.modules, "cfclient.cli.commands")
+    for name in ("commands", "auditing", "asking", "serve"):
+        monkeypatch.delitem(sys.modules, f"cfclient.cli.{name}")
     monkeypatch.setitem(sys.modules, "anyio", None)
 
     with pytest.raises(ModuleNotFoundError, match="anyio"):
@@ -292,7 +293,7 @@ def test_each_action_is_made_from_words(name: str) -> None:
     attribute = {field.metadata["wire"]: field.name for field in attrs.fields(type(action))}
     method_words = [f"{attribute.get(key, key)}={value}" for key, value in action.parameters()]
 
-    assert action == commands._action(name, wire_words) == commands._action(name, method_words)
+    assert action == asking._action(name, wire_words) == asking._action(name, method_words)
 
 
 def test_calls(run: Run) -> None:
@@ -409,7 +410,7 @@ class Interrupting:
 
 def test_an_interrupted_audit_keeps_what_it_has(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit code 130; the report is written, and its summary says what is missing."""
-    monkeypatch.setattr(commands, "reporter", Interrupting)
+    monkeypatch.setattr(auditing, "reporter", Interrupting)
     path = tmp_path / "out.json"
     code, out, err = run("audit", "--demo", "--format", "json", "-o", str(path))
     report = json.loads(path.read_text())
@@ -427,7 +428,7 @@ def test_an_audit_that_is_interrupted_before_its_first_zone(
         signal.raise_signal(signal.SIGINT)
         await anyio.sleep_forever()
 
-    monkeypatch.setattr(commands._Audit, "run", interrupted)
+    monkeypatch.setattr(auditing._Audit, "run", interrupted)
 
     assert (130, "", "cfclient: interrupted\n") == run("audit", "--demo", "-o", str(tmp_path / "out"))
     assert [] == list(tmp_path.iterdir())
@@ -442,7 +443,7 @@ def test_a_fault_of_ours_has_an_exit_code_of_its_own(run: Run, monkeypatch: pyte
     def broken(*_: object) -> None:
         raise KeyError("oops")
 
-    monkeypatch.setattr(commands, "_list", broken)
+    monkeypatch.setattr(asking, "_list", broken)
     code, _, err = run("zones", "--demo")
 
     assert (70, 1) == (code, len(err.splitlines()))
@@ -455,7 +456,7 @@ def test_an_output_that_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(commands, "_list", full)
+    monkeypatch.setattr(asking, "_list", full)
 
     assert (3, "", "cfclient: error: [Errno 28] No space left on device\n") == run("zones", "--demo")
 

@@ -1,7 +1,9 @@
 """The command `cfclient`: arguments in, text out; no logic.
 
     main          the way in: what can be said without loading anything is said here
-    commands.py   the commands and their options (cyclopts), and which error ends with which exit code
+    commands.py   all commands (cyclopts), and which error ends with which exit code
+    options.py    the options that commands share
+    a module for the commands of each kind: auditing, asking, serve
 
 The exit codes of every command:
 

@@ -1,0 +1,129 @@
+"""What the commands share: their options, their exit codes, and a line on standard error."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import attrs
+from cyclopts import Group, Parameter
+
+from cfclient.client import Client
+from cfclient.connect import connect, emulator
+from cfclient.connect import settings as found_settings
+from cfclient.errors import ConfigurationError
+from cfclient.harmless import harmless
+from cfclient.output import Format
+
+FOUND, USAGE, INCOMPLETE, FAULT, INTERRUPTED, GONE = 1, 2, 3, 70, 130, 141
+
+
+class Usage(Exception):
+    """The command was not given as it has to be; the text says what would be right."""
+
+
+def say(text: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(f"cfclient: {harmless(' '.join(text.split()))}\n")
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """A hint at the name that was meant, if one is near."""
+    near = difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def flag(text: str) -> Parameter:
+    """An option that is there or not."""
+    return Parameter(help=text, show_default=False)
+
+
+Traceback = Annotated[bool, flag("Show the whole of an error.")]
+ZoneName = Annotated[str, Parameter(help="The zone's name.")]
+
+_ACCOUNT: Final = Group("Account", sort_key=1)
+_OUTPUT: Final = Group("Output", sort_key=2)
+
+
+@Parameter(name="*", group=_ACCOUNT)
+@attrs.frozen(kw_only=True)
+class Account:
+    """Where to ask, and as whom."""
+
+    url: Annotated[
+        str | None,
+        Parameter(help="The address of the API, or emulator:?zones=25&seed=7. Otherwise CFCLIENT_URL or a profile."),
+    ] = None
+    email: Annotated[
+        str | None, Parameter(help="The account's e-mail address. Otherwise CFCLIENT_EMAIL or a profile.")
+    ] = None
+    token_file: Annotated[
+        str | None,
+        Parameter(
+            allow_leading_hyphen=True,  # "-" is one
+            help="A file with the account's key, - for standard input. Otherwise CFCLIENT_TOKEN or a profile. "
+            "There is no option for the key itself, because every user of the machine can see a process's options.",
+        ),
+    ] = None
+    profile: Annotated[
+        str | None, Parameter(help="The name of a profile in config.toml. Otherwise CFCLIENT_PROFILE.")
+    ] = None
+    allow_plain_http: Annotated[bool, flag("Send the key unencrypted to an http address on another machine.")] = False
+    demo: Annotated[bool, flag("The built-in demo account: no network, no settings.")] = False
+
+    def connect(self) -> AbstractAsyncContextManager[Client]:
+        """The block in which the client is open; settings are found now, before any file is touched."""
+        if self.demo:
+            if self.url or self.email or self.token_file or self.profile:
+                raise Usage("--demo is an account of its own: leave out --url, --email, --token-file and --profile")
+            return connect(emulator().connect)
+        token = self.token_file and _token(self.token_file)
+        try:
+            found = found_settings(self.url, email=self.email, token=token, profile=self.profile)
+        except ConfigurationError as error:
+            raise Usage(f"{error}; on the command line --url, --email and --token-file; or try --demo") from error
+        return connect(
+            found.url,
+            email=found.credentials.email,
+            token=found.credentials.token,
+            profile=self.profile,
+            allow_plain_http=self.allow_plain_http,
+        )
+
+
+def _token(name: str) -> str:
+    try:
+        token = (sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Usage(f"--token-file {name} cannot be read: {error}") from None
+    if not token:
+        raise Usage(f"--token-file {name} holds no key")
+    return token
+
+
+@Parameter(name="*", group=_OUTPUT)
+@attrs.frozen(kw_only=True)
+class Output:
+    """In what form, and where to."""
+
+    format: Annotated[Format, Parameter(help="table for people; json, jsonl (a line each) or csv for programs.")] = (
+        "table"
+    )
+    output: Annotated[
+        Path | None,
+        Parameter(
+            name=["--output", "-o"],
+            help="A file instead of standard output. It appears when it is complete; with jsonl it grows line by line.",
+        ),
+    ] = None
+    traceback: Traceback = False
+
+
+Level = Literal["info", "low", "medium", "high", "critical"]
+
+DEFAULT_ACCOUNT: Final = Account()
+DEFAULT_OUTPUT: Final = Output()

@@ -1,0 +1,63 @@
+"""The command `serve`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+from urllib.parse import urlencode
+
+import anyio
+from cyclopts import Parameter
+
+from cfclient.connect import emulator_at
+from cfclient.errors import ConfigurationError
+from cfclient.gateway import PATH, gateway
+
+from .options import Traceback, Usage, flag
+
+
+def serve(
+    *,
+    demo: Annotated[bool, flag("Serve the demo account, as is done without this too.")] = False,  # noqa: ARG001  all there is to serve so far
+    zones: Annotated[int, Parameter(help="How many zones the account has.")] = 25,
+    seed: Annotated[int, Parameter(help="The same seed makes the same account.")] = 1,
+    page_size: Annotated[int, Parameter(help="How many zones or records one reply lists.")] = 180,
+    latency: Annotated[int, Parameter(help="Milliseconds that each call takes.")] = 0,
+    limit: Annotated[str, Parameter(help="How many calls in how many seconds, or none.")] = "1200/300",
+    host: Annotated[str, Parameter(help="The name or address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, Parameter(help="The port; 0 takes a free one.")] = 8080,
+    echo: Annotated[bool, flag("Repeat each request in its reply, key included, as the service did.")] = False,
+    traceback: Traceback = False,  # noqa: ARG001  `run` looks for it
+) -> int:
+    """Serve the demo account as version 1 of the API, in memory, until Ctrl-C.
+
+    One line on standard output says the whole address, once connections
+    are accepted. The account's e-mail is demo@example.com, its key demo-key.
+
+    For example:
+
+        cfclient serve --demo
+        cfclient serve --demo --zones 1000 --limit none --port 0
+    """
+    try:
+        from cfclient import serving
+    except ModuleNotFoundError as error:
+        if error.name != "uvicorn":
+            raise
+        raise Usage('serve needs one more package: pip install "cfclient-async[server]"') from None
+    options = {"zones": zones, "seed": seed, "page_size": page_size, "latency": latency, "limit": limit}
+    address = f"emulator:?{urlencode(options, safe='/')}"
+    try:
+        account = emulator_at(address)
+    except ConfigurationError as error:
+        raise Usage(str(error).removeprefix(f"{address}: ")) from error
+
+    def announce(url: str) -> None:
+        sys.stdout.write(f"{url}\n")
+        sys.stdout.flush()
+
+    async def served() -> None:
+        await serving.serve(gateway(account.connect, echo=echo), host=host, port=port, path=PATH, announce=announce)
+
+    anyio.run(served)
+    return 0
