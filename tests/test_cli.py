@@ -25,7 +25,7 @@ from cfclient import cli
 from cfclient.actions import ACTIONS
 from cfclient.audit import ZoneAudit
 from cfclient.audit.report import reporter
-from cfclient.cli import asking, auditing, commands, main
+from cfclient.cli import asking, auditing, main
 from cfclient.connect import emulator
 
 from .samples import EXAMPLES
@@ -99,7 +99,7 @@ def test_as_a_module(
 @pytest.mark.parametrize("package", ["cyclopts", "rich"])
 def test_without_its_extra(package: str, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """One line says what to install."""
-    monkeypatch.delitem(sys.modules, "cfclient.cli.commands")
+    monkeypatch.delitem(sys.modules, "cfclient.cli.commands", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     code, out, err = run("zones", "--demo")
 
@@ -110,7 +110,7 @@ def test_without_its_extra(package: str, run: Run, monkeypatch: pytest.MonkeyPat
 def test_another_missing_package_is_not_taken_for_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a fault, and is shown as such."""
     for name in ("commands", "auditing", "asking", "serve"):
-        monkeypatch.delitem(sys.modules, f"cfclient.cli.{name}")
+        monkeypatch.delitem(sys.modules, f"cfclient.cli.{name}", raising=False)
     monkeypatch.setitem(sys.modules, "anyio", None)
 
     with pytest.raises(ModuleNotFoundError, match="anyio"):
