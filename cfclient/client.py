@@ -9,7 +9,7 @@ Every method raises `CloudflareError` and nothing else, cancellation aside; a wr
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -34,10 +34,19 @@ class Client:
     One client serves any number of tasks of one event loop.
     """
 
-    def __init__(self, backend: Backend, *, connect: Connect | None = None, home: Home | None = None) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        connect: Connect | None = None,
+        home: Home | None = None,
+        spare: Callable[[], bool] | None = None,
+    ) -> None:
         self._backend = backend
         self._connect = connect
         self._home = home or Home("client")
+        # Whether connections and calls are to spare, for what is fetched on a guess.
+        self._spare = spare
 
     def __repr__(self) -> str:
         """What it asks, and whether it is closed."""
@@ -67,7 +76,7 @@ class Client:
         if self._connect is None:
             raise MisusedClient("this client was made around one backend, so it cannot act as another account")
         self._home.check()
-        return Client(self._connect(credentials), connect=self._connect, home=self._home)
+        return Client(self._connect(credentials), connect=self._connect, home=self._home, spare=self._spare)
 
     # -- many requests -------------------------------------------------------------------------------
 
@@ -82,7 +91,7 @@ class Client:
         async def fetch(offset: int) -> models.Page[models.Record]:
             return await self.perform(act.RecLoadAll(first.zone, offset=offset))
 
-        return Listing(fetch, lambda record: record.rec_id, f"the records of {first.zone}")
+        return Listing(fetch, lambda record: record.rec_id, f"the records of {first.zone}", spare=self._spare)
 
     def zones(self) -> Listing[models.Zone]:
         """All zones of the account, however many pages they fill (§3.2)."""
@@ -90,7 +99,7 @@ class Client:
         async def fetch(offset: int) -> models.Page[models.Zone]:
             return await self.perform(act.ZoneLoadMulti(offset=offset))
 
-        return Listing(fetch, lambda zone: zone.zone_id, "the account's zones")
+        return Listing(fetch, lambda zone: zone.zone_id, "the account's zones", spare=self._spare)
 
     async def perform_all(
         self, actions: bulk.Actions[T], *, concurrency: int = 32, stop_on_error: bool = False

@@ -216,6 +216,7 @@ async def connect(
     home = Home("client")
     async with AsyncExitStack() as stack:
         make: Connect
+        spare: Callable[[], bool] | None = None
         if url is not None and not isinstance(url, str):
             if not callable(url):
                 raise ConfigurationError(f"url: expected an address or a connect, got {type(url).__name__}")
@@ -227,10 +228,12 @@ async def connect(
             if found.url.startswith("emulator:"):
                 make = emulator_at(found.url).connect
             else:
-                make = await _v1(stack, found.url, http, allow_plain_http=allow_plain_http)
+                adapter = await _adapter(stack, http)
+                spare = getattr(adapter, "spare", None)
+                make = _v1(found.url, adapter, allow_plain_http=allow_plain_http)
         if retry is not None:
             make = _patient(make, retry)
-        client = Client(make(credentials), connect=make, home=home)
+        client = Client(make(credentials), connect=make, home=home, spare=spare)
         home.check()
         try:
             yield client
@@ -238,13 +241,10 @@ async def connect(
             home.closed = True
 
 
-async def _v1(
-    stack: AsyncExitStack, url: str, http: Http | httpx.AsyncClient | None, *, allow_plain_http: bool
-) -> Connect:
+def _v1(url: str, adapter: Http, *, allow_plain_http: bool) -> Connect:
     from .backends.v1 import V1, checked_address
 
     checked_address(url, allow_plain_http=allow_plain_http)
-    adapter = await _adapter(stack, http)
 
     def make(credentials: Credentials) -> Backend:
         return V1(adapter, credentials, url=url, allow_plain_http=allow_plain_http)

@@ -891,3 +891,22 @@ async def test_what_the_caller_handles_keeps_its_traceback() -> None:
     assert handled in chain(caught.value)
     assert handled.__traceback__ is not None
     assert sys.exception() is None
+
+
+async def test_lanes_say_whether_one_is_to_spare() -> None:
+    """Guesses are made only then: they would take a lane from somebody."""
+    entered, leave = anyio.Event(), anyio.Event()
+
+    async def handler(asked: Asked) -> Answer:
+        entered.set()
+        await leave.wait()
+        return Answer()
+
+    async with serve(handler) as server, Lanes(1) as lanes, anyio.create_task_group() as tasks:
+        before = lanes.spare()
+        tasks.start_soon(lanes.exchange, post(server.url))
+        await entered.wait()
+        meanwhile = lanes.spare()
+        leave.set()
+
+    assert (before, meanwhile) == (True, False)

@@ -115,6 +115,10 @@ class Lanes:
         """How many exchanges are under way."""
         return 0 if self._gate is None else self._gate.borrowed_tokens
 
+    def spare(self) -> bool:
+        """Whether a further exchange would take a lane from nobody."""
+        return self._gate is None or self._gate.available_tokens > 0
+
     async def exchange(self, request: Request, /) -> Reply:
         """The reply, its body read to the end and decoded; redirects are not followed.
 
