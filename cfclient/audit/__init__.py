@@ -8,7 +8,7 @@
 - `model.py`: the values, and `judge`, which applies rules to a zone; no I/O;
 - `rules.py`: the rules, pure functions over one zone;
 - `gather.py`: the only part that asks: it reads whole zones, or says why it could not;
-- `report.py`: what was found, as text for people and programs.
+- `report/`: what was found, as text for people and programs.
 """
 
 from __future__ import annotations

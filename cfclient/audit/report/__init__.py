@@ -1,0 +1,100 @@
+"""What an audit found, as text: each report takes the zones as they finish, then the summary.
+
+    report = reporter("json", stream)
+    async with cfclient.audit(client) as run:
+        async for zone in run:
+            report.zone(zone)
+    report.finish(run.summary)
+
+`json` is one object. It holds counts and findings, not the zones' records; its zones stand by name, so
+that two audits of the same state give the same text:
+
+    {"schema_version": 1,
+     "summary": {"complete": bool,             every zone was read whole
+                 "zones_expected": int, "zones_read": int, "zones_failed": int,
+                 "records": int, "findings": int,
+                 "by_severity": {"critical": int, "high": int, "medium": int, "low": int, "info": int},
+                 "by_rule": {id: int},         the rules that found something
+                 "not_checked": {id: int}},    in how many zones a rule could not be checked
+     "rules": [{"id", "severity", "title", "why", "mend", "source": str}],       what was looked for
+     "zones": [{"zone": str, "records": int,
+                "findings": [{"rule", "severity", "message": str, "records": [name]}],    worst first
+                "not_checked": [{"rule", "reason": str}]}],
+     "failures": [{"zone", "reason": str}]}    the zones that could not be read, which `zones` leaves out
+
+`jsonl` is a line per zone, written when the zone is finished: `{"kind": "zone", ...}` with the keys of an
+entry of `zones`, or `{"kind": "failure", ...}` with those of `failures`. The last line is
+`{"kind": "summary", "schema_version": 1, "summary": ..., "rules": ...}`; without it the audit was
+broken off.
+
+`csv` is a row per finding, written when the zone is finished: zone, rule, severity, message, and the
+records' names with spaces between them. A zone that could not be read is a row with the rule `not-read`
+and the reason as its message.
+
+`table` is for people: the summary, then the findings, worst first. It needs rich (the extra `cli`).
+
+What the service sent may be hostile. JSON is all ASCII; in the other two, control characters and those
+that turn the direction of writing are shown as escapes, and no cell of the CSV begins like a formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, TextIO
+
+from cfclient.audit.model import Rule
+from cfclient.audit.rules import RULES
+from cfclient.errors import InvalidInput
+
+from .as_csv import CsvReport
+from .as_json import JsonReport
+from .as_jsonl import JsonLinesReport
+from .as_table import TableReport
+from .plain import SCHEMA_VERSION, Report
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = [
+    "FORMATS",
+    "SCHEMA_VERSION",
+    "CsvReport",
+    "JsonLinesReport",
+    "JsonReport",
+    "Report",
+    "TableReport",
+    "reporter",
+]
+
+#: What `reporter` makes.
+FORMATS: Final = ("table", "json", "jsonl", "csv")
+
+
+def reporter(
+    format: str,  # noqa: A002  what the command line calls it
+    stream: TextIO,
+    *,
+    rules: Iterable[Rule] = RULES,
+    console: Console | None = None,
+) -> Report:
+    """A report of one of the `FORMATS`.
+
+    Args:
+        format: "table", "json", "jsonl" or "csv".
+        stream: where it is written to.
+        rules: those of the audit; the JSON formats list them.
+        console: for the table, instead of one that rich makes for the stream.
+    """
+    if format == "json":
+        return JsonReport(stream, rules=rules)
+    if format == "jsonl":
+        return JsonLinesReport(stream, rules=rules)
+    if format == "csv":
+        return CsvReport(stream)
+    if format != "table":
+        raise InvalidInput.of("format", format, f"one of {', '.join(FORMATS)}")
+    if console is None:
+        from rich.console import Console
+
+        console = Console(file=stream)
+    return TableReport(console)

@@ -1,0 +1,36 @@
+"""CSV: a row per finding."""
+
+from __future__ import annotations
+
+import csv
+from typing import TextIO
+
+from cfclient.audit.model import Summary, ZoneAudit
+from cfclient.harmless import safe_cell
+
+__all__ = ["CsvReport"]
+
+
+class CsvReport:
+    """A row per finding, written when its zone is finished."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        # The stream itself knows how its platform ends a line.
+        self._writer = csv.writer(stream, lineterminator="\n")
+        self._writer.writerow(["zone", "rule", "severity", "message", "records"])
+
+    def zone(self, audit: ZoneAudit) -> None:
+        """Writes the zone's rows."""
+        if audit.failure is not None:
+            self._row(audit.zone, "not-read", "", audit.failure, "")
+        for finding in audit.findings:
+            self._row(audit.zone, finding.rule, finding.severity.value, finding.message, " ".join(finding.records))
+        self._stream.flush()
+
+    def _row(self, *cells: str) -> None:
+        self._writer.writerow([safe_cell(cell) for cell in cells])
+
+    def finish(self, summary: Summary) -> None:  # noqa: ARG002  the rows are all there is
+        """Nothing is left to write but what the stream still holds."""
+        self._stream.flush()

@@ -1,0 +1,95 @@
+"""Tables on a terminal, for people (rich)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from cfclient.audit.model import Finding, Severity, Summary, ZoneAudit
+from cfclient.harmless import harmless
+
+from .plain import count
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["TableReport"]
+
+_STYLES: Final = {
+    Severity.CRITICAL: "bold red",
+    Severity.HIGH: "red",
+    Severity.MEDIUM: "yellow",
+    Severity.LOW: "cyan",
+    Severity.INFO: "dim",
+}
+
+
+class TableReport:
+    """The summary and the findings as tables, written at the end; until then it keeps the findings, and no records."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._findings: list[Finding] = []
+        self._not_checked: Counter[tuple[str, str]] = Counter()
+
+    def zone(self, audit: ZoneAudit) -> None:
+        """Keeps the zone's findings."""
+        self._findings.extend(audit.findings)
+        self._not_checked.update(audit.not_checked)
+
+    def finish(self, summary: Summary) -> None:
+        """Writes the tables."""
+        self._say(
+            f"{summary.zones_read:,} of {count(summary.zones_expected, 'zone', 'zones')} read, "
+            f"{count(summary.records, 'record', 'records')}, {count(summary.findings, 'finding', 'findings')}",
+            "bold",
+        )
+        if not summary.complete:
+            missing = summary.zones_expected - summary.zones_read
+            self._say(f"INCOMPLETE: {count(missing, 'zone', 'zones')} not read", "bold red")
+        for severity, number in summary.by_severity.items():
+            if number:
+                self._say(f"  {number:>6,} {severity.value}", _STYLES[severity])
+        self._table_of_findings()
+        self._table("How to mend", ("rule", "what to do"), sorted({(f.rule, f.mend) for f in self._findings}))
+        self._table(
+            "Not checked",
+            ("rule", "zones", "why"),
+            [(rule, f"{number:,}", reason) for (rule, reason), number in sorted(self._not_checked.items())],
+        )
+        self._table("Zones that could not be read", ("zone", "why"), sorted(summary.zones_failed.items()))
+
+    def _say(self, text: str, style: str) -> None:
+        from rich.text import Text
+
+        self._console.print(Text(text, style=style))
+
+    def _table_of_findings(self) -> None:
+        worst_first = sorted(self._findings, key=lambda f: (-f.severity.rank, f.zone, f.rule, f.message))
+        # The rule stands behind its sentence: a column of its own would leave 22 characters of 80 for it.
+        rows = [(f.severity.value, f.zone, f"{f.message} ({f.rule})") for f in worst_first]
+        styles = [_STYLES[f.severity] for f in worst_first]
+        self._table("Findings, worst first", ("severity", "zone", "what is wrong"), rows, styles)
+
+    def _table(
+        self, title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], styles: Iterable[str] = ()
+    ) -> None:
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
+
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        first = iter(styles)
+        for row in rows:
+            # Text, not str: in a str, rich would take brackets for its markup and colons for emoji.
+            cells = [Text(harmless(cell)) for cell in row]
+            cells[0].stylize(next(first, ""))
+            table.add_row(*cells)
+        if table.row_count:
+            # Not as the table's own title, which rich would fold at the table's width.
+            self._console.print()
+            self._say(title, "bold")
+            self._console.print(table)
