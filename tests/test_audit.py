@@ -131,9 +131,48 @@ async def test_zones_that_are_named_are_not_listed() -> None:
 
 
 async def test_one_name_is_one_zone() -> None:
-    """A plain string is not taken for a list of letters."""
-    async with audit(Account({"a.example": 1}), "a.example") as run:
+    """A plain string is not taken for a list of letters, but for the wire's list with commas."""
+    async with audit(Account({"a.example": 1}), "a.example,") as run:
         assert ["a.example"] == list(await results(run))
+
+
+async def test_zones_may_be_given_by_their_ids() -> None:
+    """They are looked up among the account's; one that is not there has failed, and no zone comes twice."""
+    account = Account({"a.example": 1, "b.example": 1, "c.example": 1})
+
+    async with audit(account, ["2", "a.example", "0", "0123456789abcdef" * 2]) as run:
+        total = run.total
+        found = await results(run)
+
+    assert 3 == total
+    assert {
+        "0123456789abcdef" * 2: "no zone of the account has this id",
+        "a.example": None,
+        "c.example": None,
+    } == {name: zone.failure for name, zone in found.items()}
+    assert (2, False) == (run.summary.zones_read, run.summary.complete)
+
+
+async def test_zones_that_are_skipped_are_not_read() -> None:
+    """What an earlier run has read is neither asked for nor counted."""
+    account = Account({"a.example": 1, "b.example": 1, "c.example": 1})
+
+    async with audit(account, skip={"a.example", "c.example"}) as run:
+        left = run.left
+        found = await results(run)
+
+    assert (("b.example",), ["b.example"], ()) == (left, list(found), run.left)
+    assert (1, True) == (run.total, run.summary.complete)
+
+
+async def test_the_owners_of_listed_zones_are_known() -> None:
+    """As the service names them; where nothing is listed, nobody knows."""
+    emulator = Emulator.demo(zones=3)
+    async with audit(emulator.connect()) as run:
+        listed = run.owners
+        names = run.left
+    async with audit(emulator.connect(), names) as run:
+        assert (frozenset({"20801"}), frozenset()) == (listed, run.owners)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +180,8 @@ async def test_one_name_is_one_zone() -> None:
     [
         (["a.example", "no zone"], "zones='no zone' is not valid: expected a domain name such as 'example.com'"),
         ([], r"zones=\[\] is not valid: expected at least one domain name"),
-        (["0123456789abcdef" * 2], "expected a domain name, not a zone's id"),
+        (["nodots"], "zones='nodots' is not valid: expected a domain name"),
+        ([7], "zones=7 is not valid: expected a domain name"),
     ],
 )
 def test_wrong_zones_are_refused_at_the_call(zones: list[str], message: str) -> None:
@@ -247,7 +287,7 @@ async def test_a_zone_whose_reads_break_off_has_failed() -> None:
         found = await results(run)
 
     assert {
-        name: f"the records of {name} are not whole: the service gave 2, announces more and gives none"
+        name: f"the records of {name} are not whole: the service gave 2, announces more and gives none (read 4 times)"
         for name in ("repeats.example", "empty.example")
     } == run.summary.zones_failed
     assert len(found["whole.example"].records) == 3

@@ -1,18 +1,18 @@
 """The only part of an audit that asks: zones concurrently, each whole or not at all.
 
 Reading one zone is an action like any other, only composed of several: its settings, and every page of
-its records. So `bulk.stream_all` bounds, streams and cancels the zones, and a zone that cannot be read
-is an outcome with an error.
+its records (`reading.py`). So `bulk.stream_all` bounds, streams and cancels the zones, and a zone that
+cannot be read is an outcome with an error.
 
-A listing that ends although its last page announces more is not whole; here that is an error, where
-`client.records` gives what there is.
+Of a zone that is done, nothing is kept but its name.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import re
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import anyio
 import attrs
@@ -22,10 +22,10 @@ from cfclient import models, shapes
 from cfclient.actions import Action
 from cfclient.backend import Backend
 from cfclient.bulk import Outcomes, stream_all
-from cfclient.errors import CloudflareError, InvalidInput, UnexpectedAnswer
-from cfclient.paging import Listing
+from cfclient.errors import CloudflareError
 
 from .model import Rule, Summary, Tally, ZoneAudit, ZoneData, judge
+from .reading import whole
 from .rules import RULES
 
 __all__ = ["Audit", "audit"]
@@ -33,37 +33,62 @@ __all__ = ["Audit", "audit"]
 T = TypeVar("T")
 
 
-class Audit(AsyncIterator[ZoneAudit]):
-    """The zones of an audit as they finish, in no particular order; nothing is kept but the summary's numbers."""
+@attrs.frozen
+class _Zones:
+    """Which zones an audit is of."""
 
-    def __init__(self, outcomes: Outcomes[ZoneData], total: int, rules: tuple[Rule, ...]) -> None:
+    names: tuple[str, ...]
+    #: the ids of the accounts that the service names as their owners, as far as the zones were listed
+    owners: frozenset[str] = frozenset()
+    #: what was asked for and is not there, each with the reason
+    missing: tuple[tuple[str, str], ...] = ()
+
+
+class Audit(AsyncIterator[ZoneAudit]):
+    """The zones of an audit as they finish, in no particular order; of those given, only names and numbers are kept."""
+
+    def __init__(self, outcomes: Outcomes[ZoneData], zones: _Zones, rules: tuple[Rule, ...]) -> None:
         self._outcomes = outcomes
         self._rules = rules
-        self._tally = Tally(total)
-        self._given = 0
+        self._failed = list(zones.missing)
+        self._left = dict.fromkeys((*(name for name, _ in zones.missing), *zones.names))
         #: how many zones there will be
-        self.total: int = total
+        self.total: int = len(self._left)
+        #: the ids of the accounts that own the zones, as far as the zones were listed
+        self.owners: frozenset[str] = zones.owners
+        self._tally = Tally(self.total)
 
     def __repr__(self) -> str:
         """How far it is."""
-        return f"<Audit: {self._given} of {self.total} zones>"
+        return f"<Audit: {self.total - len(self._left)} of {self.total} zones>"
 
     @property
     def summary(self) -> Summary:
         """The numbers of the zones that were given so far."""
         return self._tally.summary
 
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The names of the zones that were not given yet."""
+        return tuple(self._left)
+
     async def __anext__(self) -> ZoneAudit:
         """The next zone that is finished, read whole or failed."""
-        outcome = await anext(self._outcomes)
-        if outcome.error is None:
-            result = judge(outcome.unwrap(), self._rules)
-        else:
-            zone = cast("_ReadZone", outcome.action).zone
-            result = ZoneAudit(zone=zone, failure=str(outcome.error) or type(outcome.error).__name__)
-        self._given += 1
+        result = self._lost() if self._failed else await self._read()
+        self._left.pop(result.zone, None)
         self._tally.add(result)
         return result
+
+    def _lost(self) -> ZoneAudit:
+        zone, reason = self._failed.pop()
+        return ZoneAudit(zone=zone, failure=reason)
+
+    async def _read(self) -> ZoneAudit:
+        outcome = await anext(self._outcomes)
+        if outcome.error is None:
+            return judge(outcome.unwrap(), self._rules)
+        zone = cast("_ReadZone", outcome.action).zone
+        return ZoneAudit(zone=zone, failure=str(outcome.error) or type(outcome.error).__name__)
 
 
 def audit(
@@ -72,6 +97,8 @@ def audit(
     *,
     concurrency: int = 16,
     rules: Iterable[Rule] = RULES,
+    skip: Collection[str] = (),
+    all_settings: bool = False,
 ) -> AbstractAsyncContextManager[Audit]:
     """A block that audits zones and gives each when it is finished.
 
@@ -79,10 +106,14 @@ def audit(
 
     Args:
         client: a client, or any backend.
-        zones: the names of the zones; None for all of the account, which are then listed before the
-            block begins. A name that comes twice is audited once.
+        zones: the zones' names or ids; None for all of the account. Where there is an id among them, or
+            None, the account's zones are listed before the block begins. A zone that comes twice is
+            audited once.
         concurrency: how many zones are read at a time, with up to two requests each.
         rules: what to check.
+        skip: names of zones that are left out, such as those that an earlier run has read.
+        all_settings: ask for every setting, also for those that no rule needs; a service that answers
+            each setting for itself then takes more calls.
 
     A zone that cannot be read is given with its `failure`, and stops no other.
     Where the account's zones cannot be listed, entering the block raises that error.
@@ -92,37 +123,62 @@ def audit(
         InvalidInput: at the call, before anything is sent, for what is not a zone's name, for no zones
             at all, and for a concurrency below 1.
     """
-    names = None if zones is None else _named(zones)
-    return _audit(client, names, shapes.integer("concurrency", concurrency, 1), tuple(rules))
+    wanted = None if zones is None else _wanted(zones)
+    rules = tuple(rules)
+    only = None if all_settings else frozenset(name for rule in rules for name in rule.needs)
+    concurrency = shapes.integer("concurrency", concurrency, 1)
+    return _audit(_WholeZones(client, only), wanted, concurrency, rules, skip)
 
 
-def _named(zones: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(shapes.names(zones)))
-    for name in names:
-        if "." not in name:
-            raise InvalidInput.of("zones", name, "a domain name, not a zone's id: rules compare names with it")
-    return names
+#: today's ids are 32 hexadecimal digits, version 1's were numbers
+_ID: Final = re.compile(r"[0-9a-f]{32}|[0-9]{1,20}")
+
+
+def _wanted(zones: Iterable[str]) -> tuple[str, ...]:
+    """The names and ids, each once, in their one form."""
+    if isinstance(zones, str):
+        zones = [part for part in zones.split(",") if part.strip()]
+    given = [zone.strip() if isinstance(zone, str) else zone for zone in zones]
+    # No zone at all is refused by the same words as everywhere.
+    found = [zone if isinstance(zone, str) and _ID.fullmatch(zone) else shapes.names([zone])[0] for zone in given]
+    return tuple(dict.fromkeys(found or shapes.names([])))
 
 
 @asynccontextmanager
 async def _audit(
-    backend: Backend, names: tuple[str, ...] | None, concurrency: int, rules: tuple[Rule, ...]
+    backend: _WholeZones,
+    wanted: tuple[str, ...] | None,
+    concurrency: int,
+    rules: tuple[Rule, ...],
+    skip: Collection[str],
 ) -> AsyncIterator[Audit]:
-    if names is None:
-        names = await _listed(backend)
-    reads = [_ReadZone(name) for name in names]
-    async with stream_all(_WholeZones(backend), reads, concurrency=concurrency) as outcomes:
-        yield Audit(outcomes, len(reads), rules)
+    zones = await _resolved(backend.backend, wanted)
+    zones = attrs.evolve(zones, names=tuple(name for name in zones.names if name not in skip))
+    # A generator expression, because ten thousand actions are not needed at once.
+    reads = (_ReadZone(name) for name in zones.names)
+    async with stream_all(backend, reads, concurrency=concurrency) as outcomes:
+        yield Audit(outcomes, zones, rules)
 
 
-async def _listed(backend: Backend) -> tuple[str, ...]:
-    """The names of the account's zones."""
-    zones = await _whole(
+async def _resolved(backend: Backend, wanted: tuple[str, ...] | None) -> _Zones:
+    if wanted is not None and not any(_ID.fullmatch(zone) for zone in wanted):
+        return _Zones(wanted)
+    listed = await whole(
         lambda offset: backend.perform(act.ZoneLoadMulti(offset=offset)),
         lambda zone: zone.zone_id,
         "the account's zones",
+        keep=lambda zone: (zone.zone_id, zone.zone_name, zone.user_id),
     )
-    return tuple(dict.fromkeys(zone.zone_name for zone in zones))
+    owners = frozenset(owner for _, _, owner in listed if owner)
+    if wanted is None:
+        return _Zones(tuple(dict.fromkeys(name for _, name, _ in listed)), owners)
+    names = {ident: name for ident, name, _ in listed}
+    lost = tuple(zone for zone in wanted if _ID.fullmatch(zone) and zone not in names)
+    return _Zones(
+        tuple(dict.fromkeys(names.get(zone, zone) for zone in wanted if zone not in lost)),
+        owners,
+        tuple((zone, "no zone of the account has this id") for zone in lost),
+    )
 
 
 @attrs.frozen
@@ -135,8 +191,9 @@ class _ReadZone(Action[ZoneData]):
 class _WholeZones:
     """The backend of `_ReadZone`, over the backend that performs its parts."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, backend: Backend, only: frozenset[str] | None) -> None:
+        self.backend = backend
+        self._only = only
 
     async def perform(self, action: Action[T], /) -> T:
         return cast("T", await self._read(cast("_ReadZone", action).zone))
@@ -150,7 +207,7 @@ class _WholeZones:
 
         async def read_settings() -> None:
             try:
-                settings.append(await self._backend.perform(ask))
+                settings.append(await self.backend.perform(ask))
             except CloudflareError as error:
                 failures.append(error)
                 tasks.cancel_scope.cancel()
@@ -158,10 +215,11 @@ class _WholeZones:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(read_settings)
             try:
-                records = await _whole(
-                    lambda offset: self._backend.perform(act.RecLoadAll(ask.zone, offset=offset)),
+                records = await whole(
+                    lambda offset: self.backend.perform(act.RecLoadAll(ask.zone, offset=offset)),
                     lambda record: record.rec_id,
                     f"the records of {ask.zone}",
+                    keep=lambda record: record,
                 )
             except CloudflareError as error:
                 failures.append(error)
@@ -169,21 +227,3 @@ class _WholeZones:
         if failures:
             raise failures[0]
         return ZoneData(zone=ask.zone, settings=settings[0], records=records)
-
-
-async def _whole(
-    fetch: Callable[[int], Awaitable[models.Page[T]]], key: Callable[[T], str], what: str
-) -> tuple[T, ...]:
-    """Every entry of a listing, or an error where the listing breaks off."""
-    more = False
-
-    async def watched(offset: int) -> models.Page[T]:
-        nonlocal more
-        page = await fetch(offset)
-        more = page.has_more
-        return page
-
-    entries = await Listing(watched, key, what).all()
-    if more:
-        raise UnexpectedAnswer(f"{what} are not whole: the service gave {len(entries)}, announces more and gives none")
-    return tuple(entries)

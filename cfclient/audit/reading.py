@@ -1,0 +1,84 @@
+"""A listing of several pages, whole and as it was at one moment; or an error that says why it is not.
+
+Pages are numbered by how many entries to pass over, so an entry that comes or goes while they are read
+moves the others: one is seen twice, or never. Therefore each page but the last is looked at a second
+time, after the last:
+
+    look    page 1, page 2, ..., page n        the moment T is when page n came
+    look again    page 1, ..., page n-1        the same as before?
+
+A page that is the same before and after T was so at T, so that all pages together are the listing as it
+was at T. The one exception: what changes between the two looks and changes back, unseen by both. No
+paging by offset can tell that apart.
+
+A listing of one page costs one call, one of n pages 2n - 1. What does not hold together is read again,
+`READINGS` times in all; then it is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from cfclient.errors import UnexpectedAnswer
+from cfclient.models import Page
+
+__all__ = ["READINGS", "whole"]
+
+T = TypeVar("T")
+K = TypeVar("K")
+
+#: how many times a listing is read before it is given up
+READINGS: Final = 4
+
+
+class _Torn(Exception):
+    """What was read is no listing as it was at one moment."""
+
+
+async def whole(
+    fetch: Callable[[int], Awaitable[Page[T]]], key: Callable[[T], str], what: str, *, keep: Callable[[T], K]
+) -> tuple[K, ...]:
+    """Every entry of a listing as it was at one moment.
+
+    Args:
+        fetch: gives the page that begins behind so many entries.
+        key: an entry's id.
+        what: whose words an error begins with.
+        keep: what is kept of an entry, and compared between the two looks.
+
+    Raises:
+        UnexpectedAnswer: it broke off, or changed at each of so many readings.
+    """
+    reason = ""
+    for _ in range(READINGS):
+        try:
+            return await _read(fetch, key, keep)
+        except _Torn as torn:
+            reason = str(torn)
+    raise UnexpectedAnswer(f"{what} are not whole: {reason} (read {READINGS} times)")
+
+
+async def _read(
+    fetch: Callable[[int], Awaitable[Page[T]]], key: Callable[[T], str], keep: Callable[[T], K]
+) -> tuple[K, ...]:
+    pages: list[dict[str, K]] = []
+    offsets: list[int] = []
+    seen: set[str] = set()
+    offset, more = 0, True
+    while more:
+        page = await fetch(offset)
+        entries = {key(entry): keep(entry) for entry in page.objs}
+        if page.has_more and seen.issuperset(entries):
+            raise _Torn(f"the service gave {len(seen)}, announces more and gives none")
+        if twice := seen.intersection(entries):
+            raise _Torn(f"id {min(twice)} came twice, so the listing changed meanwhile")
+        seen.update(entries)
+        pages.append(entries)
+        offsets.append(offset)
+        offset, more = offset + len(page.objs), page.has_more
+    for before, begin in zip(pages[:-1], offsets, strict=False):
+        again = await fetch(begin)
+        if before != {key(entry): keep(entry) for entry in again.objs}:
+            raise _Torn(f"what stood behind {begin} entries changed meanwhile")
+    return tuple(entry for page in pages for entry in page.values())
