@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .client import Client
     from .connect import connect, emulator
     from .errors import (
+        AmbiguousZone,
         ApiError,
         CloudflareError,
         ConfigurationError,
@@ -80,6 +81,7 @@ _HOMES = {
     "client:": ("Client",),
     "connect:": ("connect", "emulator"),
     "errors:": (
+        "AmbiguousZone",
         "ApiError",
         "CloudflareError",
         "ConfigurationError",
@@ -127,6 +129,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "ACTIONS",
     "Action",
+    "AmbiguousZone",
     "ApiError",
     "Attempt",
     "Backend",

@@ -8,8 +8,8 @@ An action carries its parameters, already checked and in one form; its class say
 - `place`: where in the reply the answer lies, `None` where there is none;
 - `answer`: the type of the answer.
 
-Each field says its wire name in its metadata (`wire("z")`), and takes the wire's own text as well as
-Python's value, so that the pairs of a request make the same action again.
+Each field says its wire name in its metadata (`wire("z")`; one without is a hint of ours), and takes the
+wire's own text as well as Python's value, so that the pairs of a request make the same action again.
 Making an action checks shape only, and raises `InvalidInput`; what one service allows is in `limits.py`.
 """
 
@@ -54,6 +54,7 @@ __all__ = [
     "ZoneLoadMulti",
     "ZoneSettings",
     "as_written",
+    "on_wire",
 ]
 
 T_co = TypeVar("T_co", covariant=True)
@@ -106,11 +107,15 @@ class Action(Generic[T_co]):
         yield from self.fixed.items()
 
 
+def on_wire(cls: type[Action[Any]]) -> tuple[attrs.Attribute[Any], ...]:
+    """The fields of an action that are parameters of the request."""
+    return tuple(field for field in attrs.fields(cls) if "wire" in field.metadata)
+
+
 @functools.cache
 def _columns(cls: type[Action[Any]]) -> tuple[tuple[str, str, Callable[[Any], str], object], ...]:
     return tuple(
-        (field.metadata["wire"], field.name, field.metadata["text"], field.metadata["omit"])
-        for field in attrs.fields(cls)
+        (field.metadata["wire"], field.name, field.metadata["text"], field.metadata["omit"]) for field in on_wire(cls)
     )
 
 
@@ -248,9 +253,23 @@ class IpLkup(Action[models.ThreatScore]):
     ip: str = attrs.field(converter=_ip, metadata=wire("ip"))
 
 
+_SETTINGS: Final = tuple(
+    field.name for field in attrs.fields(models.ZoneSettings) if field.name not in {"extra", "missing"}
+)
+
+
+def _only(value: Iterable[str] | None) -> frozenset[str] | None:
+    if value is None:
+        return None
+    names = frozenset([value] if isinstance(value, str) else value)
+    if unknown := sorted(names.difference(_SETTINGS)):
+        raise InvalidInput.of("only", unknown[0], "names of fields of ZoneSettings: " + ", ".join(_SETTINGS))
+    return names
+
+
 @attrs.frozen
 class ZoneSettings(Action[models.ZoneSettings]):
-    """All settings of a zone (§3.7)."""
+    """All settings of a zone (§3.7); `only` names those that are wanted, for services that ask for each alone."""
 
     wire_name = "zone_settings"
     kind = Kind.READ
@@ -259,6 +278,8 @@ class ZoneSettings(Action[models.ZoneSettings]):
     answer = models.ZoneSettings
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
+    #: a hint, on no wire: more may be answered, and version 1 always answers all
+    only: frozenset[str] | None = attrs.field(default=None, converter=_only, kw_only=True)
 
 
 # -- 4. Modify ---------------------------------------------------------------------------------------

@@ -6,7 +6,9 @@ Everything that answers is a `Backend`: the documented endpoint, the emulator, t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import inspect
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -15,14 +17,20 @@ import attrs
 from .actions import Action
 from .errors import ConfigurationError
 
-__all__ = ["Backend", "Connect", "Credentials", "Departure", "RawBackend", "departed", "departing"]
+__all__ = ["Backend", "Connect", "Credentials", "Departure", "RawBackend", "Token", "departed", "departing"]
 
 T = TypeVar("T")
 
 
-def _sendable(_: object, attribute: attrs.Attribute[str], value: object) -> None:
+#: a key, or what gives one for each exchange: keys that live for minutes
+Token: TypeAlias = str | Callable[[], str | Awaitable[str]]
+
+
+def _sendable(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Refuses what cannot be a credential, without a word of what it is: it may be the key."""
     what = {"email": "the e-mail address", "token": "the key"}[attribute.name]
+    if (value is None and attribute.name == "email") or (callable(value) and attribute.name == "token"):
+        return
     if not isinstance(value, str) or not value or value != value.strip() or not value.isprintable():
         reason = "expected text, not empty, without spaces around it and without control characters"
         raise ConfigurationError(f"{what} cannot be used: {reason}")
@@ -30,10 +38,51 @@ def _sendable(_: object, attribute: attrs.Attribute[str], value: object) -> None
 
 @attrs.frozen
 class Credentials:
-    """Who asks: the account's e-mail address and its API key (§2.1). The key is in no repr."""
+    """Who asks: the account's e-mail address and its API key (§2.1). The key is in no repr.
 
-    email: str = attrs.field(validator=_sendable)
-    token: str = attrs.field(repr=False, validator=_sendable)
+    Without an e-mail address the key is an API token, which today's Cloudflare takes and version 1 did not.
+    The key may be a callable, sync or async, that is asked for it before each exchange.
+    """
+
+    email: str | None = attrs.field(validator=_sendable)
+    token: Token = attrs.field(repr=False, validator=_sendable)
+
+    @property
+    def key(self) -> str:
+        """The key as text; where a callable gives it, that of `await settled()`."""
+        if not isinstance(self.token, str):
+            raise ConfigurationError("the key comes from a callable, so it is known only to `await settled()`")
+        return self.token
+
+    @property
+    def principal(self) -> str:
+        """Whose limits and locks these are: the same text for the same user, and nothing of the key in it."""
+        if self.email is not None:
+            return self.email
+        if isinstance(self.token, str):
+            return f"token {hashlib.blake2b(self.token.encode(errors='surrogatepass'), digest_size=8).hexdigest()}"
+        return f"token of {id(self.token):x}"
+
+    async def settled(self) -> Credentials:
+        """The same with the key as text: what a callable gives just now.
+
+        Raises:
+            ConfigurationError: the callable failed, or gave what cannot be a key.
+        """
+        if isinstance(self.token, str):
+            return self
+        try:
+            given = self.token()
+            if inspect.isawaitable(given):
+                given = await given
+        except Exception as error:
+            # Its frames may hold what the key was made from.
+            cause = error.with_traceback(None)
+            failure = ConfigurationError(f"the callable that gives the key failed ({type(error).__name__})")
+            raise failure from cause
+        if callable(given):
+            raise ConfigurationError("the callable that gives the key gave another callable: expected text")
+        return Credentials(self.email, given)
 
 
 class Backend(Protocol):

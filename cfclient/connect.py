@@ -21,7 +21,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
-from .backend import Backend, Connect, Credentials
+from .backend import Backend, Connect, Credentials, Token
 from .backends.emulator import DEMO, Emulator
 from .client import Client
 from .errors import ConfigurationError, InvalidInput
@@ -83,7 +83,7 @@ _SETTINGS: Final = {"url": "CFCLIENT_URL", "email": "CFCLIENT_EMAIL", "token": "
 
 
 def settings(
-    url: str | None = None, *, email: str | None = None, token: str | None = None, profile: str | None = None
+    url: str | None = None, *, email: str | None = None, token: Token | None = None, profile: str | None = None
 ) -> Settings:
     """The address and the credentials, from the arguments, the environment, or a profile.
 
@@ -92,7 +92,7 @@ def settings(
     Raises:
         ConfigurationError: one is missing; the message names all three places.
     """
-    given = {"url": url, "email": email, "token": token}
+    given = {"url": url, "email": email, "token": token if isinstance(token, str) else None}
     # The file is read only when something is left to look for there, and the profile only once.
     stored = _profile(profile) if profile or os.environ.get("CFCLIENT_PROFILE") else None
 
@@ -112,7 +112,8 @@ def settings(
     address = find("url")
     if address.startswith("emulator:"):
         return Settings(url=address, credentials=Credentials(email or DEMO.email, token or DEMO.token))
-    return Settings(url=address, credentials=Credentials(find("email"), find("token")))
+    who = find("email")
+    return Settings(url=address, credentials=Credentials(who, token if callable(token) else find("token")))
 
 
 def emulator(
@@ -181,7 +182,7 @@ def _patient(make: Connect, policy: Retry) -> Connect:
     holds = Holds()
 
     def connected(credentials: Credentials) -> Backend:
-        return retrying(make(credentials), policy, holds=holds, account=credentials.email)
+        return retrying(make(credentials), policy, holds=holds, account=credentials.principal)
 
     return connected
 
@@ -191,7 +192,7 @@ async def connect(
     url: str | Connect | None = None,
     *,
     email: str | None = None,
-    token: str | None = None,
+    token: Token | None = None,
     profile: str | None = None,
     http: Http | httpx.AsyncClient | None = None,
     allow_plain_http: bool = False,
@@ -203,7 +204,7 @@ async def connect(
         url: one address for everything: an https URL is version 1, `emulator:?zones=25&seed=7` is the
             emulator. Or anything that makes a backend of credentials, such as an emulator's `connect`.
         email: the account's e-mail address.
-        token: the account's API key.
+        token: the account's API key, or a callable that gives it before each exchange, sync or async.
         profile: the name of a profile in `config.toml`.
         http: an adapter, or an `httpx.AsyncClient` of your own (proxies, transports, hooks), which is
             used and never closed. Without it, lanes of one connection each are opened, and closed again.

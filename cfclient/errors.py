@@ -4,6 +4,7 @@
     |-- ApiError                     the service understood the request and said no
     |   |-- Unauthorized             the key, the e-mail, or what they may do       E_UNAUTH
     |   |-- InvalidInput             a parameter; also a ValueError                 E_INVLDINPUT
+    |   |   `-- AmbiguousZone        the name fits several zones: it lists a ZoneChoice for each
     |   `-- RateLimited              too many calls; `retry_after` says how long    E_MAXAPI
     |-- ConnectionFailed             no answer; `maybe_carried_out` says what is known
     |-- UnexpectedAnswer             an answer that is not of the documented shape
@@ -19,9 +20,11 @@ Messages carry no API key: what the service sends back is searched for it before
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any, NamedTuple, Self
 
 __all__ = [
+    "AmbiguousZone",
     "ApiError",
     "CloudflareError",
     "ConfigurationError",
@@ -33,6 +36,7 @@ __all__ = [
     "Unauthorized",
     "UnexpectedAnswer",
     "Unsupported",
+    "ZoneChoice",
     "refusal",
 ]
 
@@ -106,6 +110,36 @@ def _short(value: object) -> str:
     except ValueError:  # a number of thousands of digits is not written out by Python
         return f"a {type(value).__name__} of enormous size"
     return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
+
+
+class ZoneChoice(NamedTuple):
+    """One of several zones of the same name."""
+
+    account: str
+    id: str
+    status: str
+
+
+class AmbiguousZone(InvalidInput):
+    """The name of a zone fits more than one that these credentials can see; nothing was changed.
+
+    Attributes:
+        zones: those that it fits: account, id and status of each. The id can be given in the name's place.
+    """
+
+    zones: tuple[ZoneChoice, ...] = ()
+
+    @classmethod
+    def among(cls, name: str, zones: Iterable[ZoneChoice], *, action: str | None = None) -> Self:
+        """The refusal to choose between zones."""
+        found = tuple(zones)
+        shown = "; ".join(f"account {zone.account}, id {zone.id}, {zone.status}" for zone in found)
+        expected = "the zone's id in place of its name, or connect(account=...)"
+        error = cls(
+            f"zone={name!r} fits {len(found)} zones ({shown}): expected {expected}", code="E_INVLDINPUT", action=action
+        )
+        error.parameter, error.value, error.expected, error.zones = "zone", name, expected, found
+        return error
 
 
 class RateLimited(ApiError):

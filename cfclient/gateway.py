@@ -14,10 +14,8 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
-import attrs
-
 from . import wire
-from .actions import ACTIONS, Action
+from .actions import ACTIONS, Action, on_wire
 from .backend import Backend, Connect, Credentials
 from .errors import ApiError, CloudflareError, ConfigurationError, InvalidInput, Unauthorized, Unsupported
 
@@ -61,7 +59,7 @@ _UNKNOWN_USER: Final = "Unknown token or email"
 _COMMON: Final = frozenset({"a", "act", "tkn", "email", "u", "callback", "_"})
 _KNOWN: Final = (
     _COMMON
-    | {field.metadata["wire"] for cls in ACTIONS.values() for field in attrs.fields(cls)}
+    | {field.metadata["wire"] for cls in ACTIONS.values() for field in on_wire(cls)}
     | {name for cls in ACTIONS.values() for name in cls.fixed}
 )
 
@@ -216,7 +214,7 @@ def _in_its_words(error: ApiError, cls: type[Action[Any]] | None) -> ApiError:
         return error
     if words := _WORDS.get(error.parameter):
         return ApiError(words, action=error.action)
-    names = {field.name: field.metadata["wire"] for field in attrs.fields(cls)} if cls is not None else {}
+    names = {field.name: field.metadata["wire"] for field in on_wire(cls)} if cls is not None else {}
     wire_name = names.get(error.parameter, error.parameter)
     return ApiError(wire_name + error.msg.removeprefix(error.parameter), code=error.code)
 

@@ -22,6 +22,7 @@ import attrs
 __all__ = [
     "ABSENT",
     "HOST_TYPES",
+    "OURS",
     "CacheLevel",
     "DevelopmentMode",
     "FilePurge",
@@ -242,6 +243,9 @@ Expiry = Annotated[datetime | bool, Form.EXPIRY]
 # Metadata of a field that a reply leaves out altogether where there is no value; the others are sent as null.
 ABSENT: Final[Mapping[str, bool]] = {"absent": True}
 
+# Metadata of a field that no wire knows: it is neither read from a reply nor written into one.
+OURS: Final[Mapping[str, bool]] = {"ours": True}
+
 
 @attrs.frozen(kw_only=True)
 class Page(Generic[T]):
@@ -449,7 +453,7 @@ class ThreatScore:
 class ZoneSettings:
     """All settings of a zone (§3.7); the keys vary by year and by plan.
 
-    None means that the reply did not say, which is never the same as "off".
+    None means that the reply did not say, which is never the same as "off"; `missing` says why where that is known.
     """
 
     userSecuritySetting: str | None = attrs.field(default=None, metadata=ABSENT)
@@ -496,6 +500,8 @@ class ZoneSettings:
     comodo_vc: str | None = attrs.field(default=None, metadata=ABSENT)
     #: JSON inside a string, as the service sends it
     secureheader_settings: str | None = attrs.field(default=None, metadata=ABSENT)
+    #: by field: why it is None, where the service no longer has the setting or refused to tell it
+    missing: Mapping[str, str] = attrs.field(factory=dict, hash=False, metadata=OURS)
     #: keys that this class does not know, and values that it cannot read, as they came
     extra: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
 

@@ -245,11 +245,15 @@ def _key(attribute: str) -> str:
     return "async" if attribute == "async_" else attribute
 
 
+def _is_ours(field: attrs.Attribute[Any]) -> bool:
+    return "ours" in field.metadata
+
+
 def _class_in(type_: Any, conv: Converter) -> Callable[[Any, Any], Any]:
     from cattrs.gen import make_dict_structure_fn, override
 
     fields = attrs.fields(getattr(type_, "__origin__", type_))
-    renamed: Any = {field.name: override(rename=_key(field.name)) for field in fields}
+    renamed: Any = {field.name: override(rename=_key(field.name), omit=_is_ours(field)) for field in fields}
     required = {_key(field.name) for field in fields if field.default is attrs.NOTHING}
     hook = make_dict_structure_fn(type_, conv, **renamed)
 
@@ -263,7 +267,7 @@ def _class_in(type_: Any, conv: Converter) -> Callable[[Any, Any], Any]:
 def _with_extra(type_: Any, conv: Converter, convert: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """The same for a class that keeps in `extra` what it does not know or cannot read."""
     fields = attrs.fields(attrs.resolve_types(type_, include_extras=True))
-    known = {_key(field.name): field.type for field in fields if field.name != "extra"}
+    known = {_key(field.name): field.type for field in fields if field.name != "extra" and not _is_ours(field)}
 
     def readable(key: str, item: Any) -> bool:
         try:
@@ -292,7 +296,8 @@ def _class_out(type_: Any, conv: Converter) -> Callable[[Any], Plain]:
 
     fields = attrs.fields(getattr(type_, "__origin__", type_))
     forms: Any = {
-        field.name: override(rename=_key(field.name), omit_if_default="absent" in field.metadata) for field in fields
+        field.name: override(rename=_key(field.name), omit_if_default="absent" in field.metadata, omit=_is_ours(field))
+        for field in fields
     }
     hook = make_dict_unstructure_fn(type_, conv, **forms)
 

@@ -46,7 +46,7 @@ Plain = dict[str, Any]
 def form(action: Action[Any], credentials: Credentials) -> bytes:
     """The body of the POST: `a`, `tkn`, `email` and the action's own parameters (§2.1)."""
     return urlencode(
-        [("a", action.wire_name), ("tkn", credentials.token), ("email", credentials.email), *action.parameters()]
+        [("a", action.wire_name), ("tkn", credentials.key), ("email", credentials.email or ""), *action.parameters()]
     ).encode()
 
 
@@ -62,7 +62,7 @@ def _fields(name: str) -> Mapping[str, tuple[str, bool, object]]:
     return types.MappingProxyType(
         {
             field.metadata["wire"]: (field.name, field.default is attrs.NOTHING, field.metadata["omit"])
-            for field in attrs.fields(ACTIONS[name])
+            for field in act.on_wire(ACTIONS[name])
         }
     )
 

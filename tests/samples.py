@@ -224,6 +224,7 @@ ANSWER_STRATEGIES: Mapping[str, st.SearchStrategy[Any]] = {
         sec_lvl=st.none() | _open_str.map(models.SecurityLevel),
         ssl=st.none() | _open_numbers.map(models.SslMode),
         waf_profile=st.none() | _open_str.map(models.WafProfile),
+        missing=st.just({}),
         extra=_extra,
     ),
     "sec_lvl": _optional_zone,

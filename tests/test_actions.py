@@ -53,7 +53,7 @@ def test_the_table_is_the_reference_s_table(shared: Path) -> None:
     documented["rec_edit"] = "5.2", documented["rec_new"][1] | {"id", "service_mode"}
 
     ours = {
-        name: (cls.section, {field.metadata["wire"] for field in attrs.fields(cls)} | set(cls.fixed))
+        name: (cls.section, {field.metadata["wire"] for field in act.on_wire(cls)} | set(cls.fixed))
         for name, cls in ACTIONS.items()
     }
 
@@ -313,3 +313,18 @@ def test_what_version_1_does_not_take_is_refused_by_name(action: Action[Any], pa
 def test_the_edges_of_the_ttl_are_taken(ttl: int) -> None:
     """§5.1."""
     limits.V1.check(new(ttl=ttl))
+
+
+def test_only_is_a_hint_that_is_on_no_wire() -> None:
+    """Names of fields, from any iterable or one alone; an unknown one is told with those that there are."""
+    some = act.ZoneSettings("example.com", only=["ssl", "ssl", "sec_lvl"])
+
+    assert frozenset({"ssl", "sec_lvl"}) == some.only
+    assert frozenset({"ssl"}) == act.ZoneSettings("example.com", only="ssl").only
+    assert [("z", "example.com")] == list(some.parameters())
+    with pytest.raises(
+        InvalidInput, match="only='colour' is not valid: expected names of fields of ZoneSettings: user"
+    ):
+        act.ZoneSettings("example.com", only=["colour"])
+    with pytest.raises(InvalidInput, match="only='missing'"):
+        act.ZoneSettings("example.com", only=["missing"])

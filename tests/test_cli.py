@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import attrs
 import pytest
 
 import cfclient
+from cfclient import actions as act
 from cfclient import cli
 from cfclient.actions import ACTIONS
 from cfclient.audit import ZoneAudit
@@ -290,7 +290,7 @@ def test_each_action_is_made_from_words(name: str) -> None:
     """With the wire's names, and with those of the methods."""
     action = EXAMPLES[name]
     wire_words = [f"{key}={value}" for key, value in action.parameters()]
-    attribute = {field.metadata["wire"]: field.name for field in attrs.fields(type(action))}
+    attribute = {field.metadata["wire"]: field.name for field in act.on_wire(type(action))}
     method_words = [f"{attribute.get(key, key)}={value}" for key, value in action.parameters()]
 
     assert action == asking._action(name, wire_words) == asking._action(name, method_words)

@@ -881,7 +881,9 @@ def test_two_accounts_can_have_a_zone_of_one_name() -> None:
 
     emulator.perform(DEMO, act.RecNew("a.example", "TXT", "@", "text"))
 
-    assert (1, 0) == tuple(len(emulator.site("a.example", email=who).records) for who in (DEMO.email, "b@example.com"))
+    assert (1, 0) == tuple(
+        len(emulator.site("a.example", email=who).records) for who in (str(DEMO.email), "b@example.com")
+    )
 
 
 def test_looking_in_for_what_is_not_there_is_a_key_error() -> None:

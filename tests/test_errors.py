@@ -10,6 +10,7 @@ import pytest
 
 from cfclient import errors
 from cfclient.errors import (
+    AmbiguousZone,
     ApiError,
     CloudflareError,
     ConfigurationError,
@@ -21,6 +22,7 @@ from cfclient.errors import (
     Unauthorized,
     UnexpectedAnswer,
     Unsupported,
+    ZoneChoice,
     refusal,
 )
 
@@ -30,6 +32,13 @@ ONE_OF_EACH: list[tuple[CloudflareError, str]] = [
     (ApiError("No."), "No."),
     (Unauthorized("No.", code="E_UNAUTH"), "No. (E_UNAUTH)"),
     (InvalidInput.of("zone", "x", "a name"), "zone='x' is not valid: expected a name (E_INVLDINPUT)"),
+    (
+        AmbiguousZone.among("a.example", [ZoneChoice("acme", "1f", "active")], action="stats"),
+        (
+            "stats: zone='a.example' fits 1 zones (account acme, id 1f, active): "
+            "expected the zone's id in place of its name, or connect(account=...) (E_INVLDINPUT)"
+        ),
+    ),
     (RateLimited("Enough.", action="ban"), "ban: Enough. (E_MAXAPI)"),
     (RateLimited("Enough.", retry_after=12.2), "Enough. (E_MAXAPI); try again in 12 s"),
     (ConnectionFailed("reset", maybe_carried_out=True), "reset (the request may have been carried out)"),

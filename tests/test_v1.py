@@ -38,7 +38,7 @@ from tests.test_wire import PINNED
 pytestmark = pytest.mark.anyio
 
 URL = "https://v1.example/api_json.html"
-KEY = CREDENTIALS.token
+KEY = CREDENTIALS.key
 
 # Each method as the document's example would call it.
 CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {

@@ -624,3 +624,15 @@ def test_an_error_is_written_as_the_service_wrote_it() -> None:
         "result": "error",
         "msg": "Invalid zone.",
     }
+
+
+def test_why_a_setting_is_missing_is_on_no_wire() -> None:
+    """It is neither written nor read: a key of that name is a reply's own."""
+    action = act.ZoneSettings("example.com")
+    settings = models.ZoneSettings(ssl=models.SslMode.FULL, missing={"minify": "gone"})
+
+    sent = wire.write(action, settings)
+    read = wire.read(action, b'{"result":"success","response":{"result":{"objs":[{"missing":"x"}]}}}')
+
+    assert [{"ssl": "2"}] == sent["response"]["result"]["objs"]
+    assert models.ZoneSettings(extra={"missing": "x"}) == read

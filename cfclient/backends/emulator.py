@@ -259,9 +259,9 @@ class Emulator:
         return _Face(self, credentials, self._latency)
 
     def _authorized(self, credentials: Credentials, action: Action[Any]) -> _Account:
-        account = self._accounts.get(credentials.email)
+        account = self._accounts.get(credentials.email or "")
         # Python compares text in constant time only where it is ASCII, so bytes are compared.
-        given = credentials.token.encode(errors="surrogatepass")
+        given = credentials.key.encode(errors="surrogatepass")
         if account is None or not hmac.compare_digest(account.key, given):
             raise refusal("Unknown token or email", code="E_UNAUTH", action=action.wire_name)
         return account
@@ -348,7 +348,7 @@ class _Face:
             await anyio.sleep(self.latency)
         else:
             await anyio.lowlevel.checkpoint()
-        return self.emulator.perform(self.credentials, action)
+        return self.emulator.perform(await self.credentials.settled(), action)
 
 
 # -- carrying out ------------------------------------------------------------------------------------

@@ -68,6 +68,11 @@ class V1:
     def __init__(
         self, http: Http, credentials: Credentials, *, url: str = DEFAULT_URL, allow_plain_http: bool = False
     ) -> None:
+        if credentials.email is None:
+            raise ConfigurationError(
+                "version 1 knows no API tokens: give email= and the account's global API key as token=, "
+                "or the address of today's Cloudflare, which ends in /client/v4"
+            )
         self._http = http
         self._credentials = credentials
         self._url = checked_address(url, allow_plain_http=allow_plain_http)
@@ -85,23 +90,24 @@ class V1:
         return cast("dict[str, Any]", await self._answered(action, wire.raw))
 
     async def _answered(self, action: Action[Any], read: Callable[..., Any]) -> Any:
-        reply = await self._exchange(action)
+        limits.V1.check(action)
+        credentials = await self._credentials.settled()
+        reply = await self._exchange(action, credentials)
         try:
-            return read(action, reply.body, status=reply.status, hide=(self._credentials.token,))
+            return read(action, reply.body, status=reply.status, hide=(credentials.key,))
         except CloudflareError as error:
             failure = _as_limited(_without_frames(error), reply, action)
         raise failure
 
-    async def _exchange(self, action: Action[Any]) -> Reply:
-        limits.V1.check(action)
+    async def _exchange(self, action: Action[Any], credentials: Credentials) -> Reply:
         try:
             # The body holds the key, so it is never a local: a kept exception keeps the frame's locals.
             return await self._http.exchange(
-                Request(method="POST", url=self._url, headers=_HEADERS, body=wire.form(action, self._credentials))
+                Request(method="POST", url=self._url, headers=_HEADERS, body=wire.form(action, credentials))
             )
         except ConnectionFailed as error:
             # What an adapter quotes of a foreign error may hold the request.
-            hidden = wire.hidden(error.reason, (self._credentials.token,))
+            hidden = wire.hidden(error.reason, (credentials.key,))
             if hidden == error.reason:
                 raise
             failure = ConnectionFailed(hidden, maybe_carried_out=error.maybe_carried_out)

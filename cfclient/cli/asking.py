@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
 
 import anyio
-import attrs
 from cyclopts import Parameter
 
 from cfclient import wire
-from cfclient.actions import ACTIONS, Action, ZoneSettings
+from cfclient.actions import ACTIONS, Action, ZoneSettings, on_wire
 from cfclient.client import Client
 from cfclient.models import Record, Zone
 from cfclient.output import Entries, destination, write
@@ -108,7 +107,7 @@ def _action(name: str, words: Sequence[str]) -> Action[Any]:
     if name not in ACTIONS:
         raise Usage(f"there is no action {name!r}{near(name, ACTIONS)}; the actions are {', '.join(ACTIONS)}")
     cls = ACTIONS[name]
-    fields = {field.metadata["wire"]: field.name for field in attrs.fields(cls)}
+    fields = {field.metadata["wire"]: field.name for field in on_wire(cls)}
     names = {attribute: wire_name for wire_name, attribute in fields.items()} | {key: key for key in fields}
     given: dict[str, str] = {}
     for word in words:
