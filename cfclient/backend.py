@@ -17,7 +17,17 @@ import attrs
 from .actions import Action
 from .errors import ConfigurationError
 
-__all__ = ["Backend", "Connect", "Credentials", "Departure", "RawBackend", "Token", "departed", "departing"]
+__all__ = [
+    "Backend",
+    "Connect",
+    "Credentials",
+    "Departure",
+    "RawBackend",
+    "Token",
+    "departed",
+    "departing",
+    "in_bulk",
+]
 
 T = TypeVar("T")
 
@@ -106,12 +116,16 @@ Connect: TypeAlias = Callable[[Credentials], Backend]
 
 
 class Departure:
-    """Whether anything of a call may have left this machine; an adapter says so by `departed()`."""
+    """Whether anything of a call may have left this machine; an adapter says so by `departed()`.
 
-    __slots__ = ("left",)
+    And for how many seconds its exchanges waited for their turn, which pacing says.
+    """
+
+    __slots__ = ("left", "waited")
 
     def __init__(self) -> None:
         self.left = False
+        self.waited = 0.0
 
 
 #: the departure of the call under way in this task
@@ -123,3 +137,7 @@ def departed() -> None:
     departure = departing.get()
     if departure is not None:
         departure.left = True
+
+
+#: whether this task's calls are bulk work, which leaves room for others; `stream_all` and the audit say so
+in_bulk: ContextVar[bool] = ContextVar("cfclient_in_bulk", default=False)

@@ -2,6 +2,7 @@
 
 A refusal of one action is an outcome like any other, so it never stops the rest unless asked to.
 Anything that is not a `CloudflareError` is a fault of the program and ends the whole job, as itself.
+What is asked here, and by the source of the actions, is bulk work: it leaves room for everything else.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import attrs
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from .actions import Action
-from .backend import Backend
+from .backend import Backend, in_bulk
 from .errors import CloudflareError, InvalidInput, MisusedClient
 from .shapes import integer
 
@@ -110,6 +111,7 @@ class _Job(Generic[T]):
             return self._taken - 1, action
 
     async def work(self, send: MemoryObjectSendStream[Outcome[T]]) -> None:
+        in_bulk.set(True)
         async with send:
             while (taken := await self._take()) is not None:
                 index, action = taken

@@ -147,6 +147,7 @@ class RateLimited(ApiError):
 
     Attributes:
         retry_after: seconds to wait, or None where nobody said.
+        held_back: True where cfclient itself refused, before anything was sent; False where the service did.
     """
 
     def __init__(
@@ -156,8 +157,10 @@ class RateLimited(ApiError):
         code: str | None = "E_MAXAPI",
         action: str | None = None,
         retry_after: float | None = None,
+        held_back: bool = False,
     ) -> None:
         self.retry_after = retry_after
+        self.held_back = held_back
         super().__init__(msg, code=code, action=action)
 
     def __str__(self) -> str:

@@ -15,6 +15,7 @@ import cfclient
 from cfclient import actions as act
 from cfclient.actions import Action
 from cfclient.audit import RULES, Audit, Fault, Rule, Severity, Summary, Tally, ZoneAudit, ZoneData, audit, judge
+from cfclient.backend import in_bulk
 from cfclient.backends.demo import FAULTS, demo_account
 from cfclient.backends.emulator import Emulator
 from cfclient.client import Client
@@ -530,3 +531,18 @@ def test_many_demo_zones_have_the_findings_that_were_planted(seed: int) -> None:
 
     assert {name: sorted(faults) for name, faults in planted.items()} == found
     assert set(FAULTS) == {rule for rules in found.values() for rule in rules} <= {rule.id for rule in RULES}
+
+
+@pytest.mark.parametrize("zones", [None, ["a.example"]])
+async def test_an_audit_is_bulk_work(zones: list[str] | None) -> None:
+    """The listing of the zones too; what its caller does meanwhile is not."""
+    seen: set[bool] = set()
+
+    def watch(_: Action[Any]) -> None:
+        seen.add(in_bulk.get())
+
+    async with audit(Account({"a.example": 3}, refuse=watch), zones) as run:
+        inside = in_bulk.get()
+        await results(run)
+
+    assert ({True}, False, False) == (seen, inside, in_bulk.get())

@@ -12,6 +12,7 @@ import pytest
 from cfclient import actions as act
 from cfclient import models
 from cfclient.actions import Action
+from cfclient.backend import in_bulk
 from cfclient.bulk import Outcome, perform_all, stream_all
 from cfclient.errors import ApiError, ConnectionFailed, InvalidInput, MisusedClient
 
@@ -310,3 +311,25 @@ def test_an_answer_of_none_is_an_answer() -> None:
 
     assert outcome.ok
     assert outcome.unwrap() is None
+
+
+async def test_many_actions_are_bulk_work_and_what_is_done_beside_them_is_not() -> None:
+    """The actions and their source leave room for others; the block's own body is interactive."""
+    seen: list[tuple[str, bool]] = []
+
+    class Watched(Service):
+        async def perform(self, action: Action[T], /) -> T:
+            seen.append(("action", in_bulk.get()))
+            return await super().perform(action)
+
+    async def source() -> AsyncIterator[act.IpLkup]:
+        for action in lookups(2):
+            seen.append(("source", in_bulk.get()))
+            yield action
+
+    async with stream_all(Watched(), source()) as outcomes:
+        async for _ in outcomes:
+            seen.append(("body", in_bulk.get()))
+
+    assert {("action", True), ("source", True), ("body", False)} == set(seen)
+    assert not in_bulk.get()

@@ -20,7 +20,7 @@ import attrs
 from cfclient import actions as act
 from cfclient import models, shapes
 from cfclient.actions import Action
-from cfclient.backend import Backend
+from cfclient.backend import Backend, in_bulk
 from cfclient.bulk import Outcomes, stream_all
 from cfclient.errors import CloudflareError
 
@@ -152,7 +152,11 @@ async def _audit(
     rules: tuple[Rule, ...],
     skip: Collection[str],
 ) -> AsyncIterator[Audit]:
-    zones = await _resolved(backend.backend, wanted)
+    interactive = in_bulk.set(True)
+    try:
+        zones = await _resolved(backend.backend, wanted)
+    finally:
+        in_bulk.reset(interactive)
     zones = attrs.evolve(zones, names=tuple(name for name in zones.names if name not in skip))
     # A generator expression, because ten thousand actions are not needed at once.
     reads = (_ReadZone(name) for name in zones.names)

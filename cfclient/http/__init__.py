@@ -24,6 +24,8 @@ class Request:
     url: str
     headers: Mapping[str, str] = attrs.field(factory=dict, repr=False, hash=False)
     body: bytes = attrs.field(default=b"", repr=False)
+    #: which of the principal's budgets the exchange counts in: "api", or "graphql"
+    window: str = "api"
 
 
 @attrs.frozen(kw_only=True)
