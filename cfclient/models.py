@@ -27,6 +27,7 @@ __all__ = [
     "DevelopmentMode",
     "FilePurge",
     "Form",
+    "Hsts",
     "IPv6Mode",
     "ImageSettings",
     "Interval",
@@ -450,10 +451,24 @@ class ThreatScore:
 
 
 @attrs.frozen(kw_only=True)
+class Hsts:
+    """What the Strict-Transport-Security header of the zone says (RFC 6797); of today's Cloudflare only."""
+
+    enabled: bool | None = attrs.field(default=None, metadata=ABSENT)
+    #: seconds
+    max_age: int | None = attrs.field(default=None, metadata=ABSENT)
+    include_subdomains: bool | None = attrs.field(default=None, metadata=ABSENT)
+    preload: bool | None = attrs.field(default=None, metadata=ABSENT)
+    #: whether X-Content-Type-Options: nosniff is sent as well
+    nosniff: bool | None = attrs.field(default=None, metadata=ABSENT)
+
+
+@attrs.frozen(kw_only=True)
 class ZoneSettings:
     """All settings of a zone (§3.7); the keys vary by year and by plan.
 
     None means that the reply did not say, which is never the same as "off"; `missing` says why where that is known.
+    The last settings are those of today's Cloudflare; version 1 never reports them.
     """
 
     userSecuritySetting: str | None = attrs.field(default=None, metadata=ABSENT)
@@ -500,6 +515,19 @@ class ZoneSettings:
     comodo_vc: str | None = attrs.field(default=None, metadata=ABSENT)
     #: JSON inside a string, as the service sends it
     secureheader_settings: str | None = attrs.field(default=None, metadata=ABSENT)
+    #: whether http is redirected to https
+    always_use_https: bool | None = attrs.field(default=None, metadata=ABSENT)
+    automatic_https_rewrites: bool | None = attrs.field(default=None, metadata=ABSENT)
+    opportunistic_encryption: bool | None = attrs.field(default=None, metadata=ABSENT)
+    #: "1.0", "1.1", "1.2" or "1.3"
+    min_tls_version: str | None = attrs.field(default=None, metadata=ABSENT)
+    #: "on", "off", or "zrt": on, with 0-RTT
+    tls_1_3: str | None = attrs.field(default=None, metadata=ABSENT)
+    hsts: Hsts | None = attrs.field(default=None, metadata=ABSENT)
+    #: "active", "pending", "disabled", "pending-disabled" or "error"
+    dnssec_status: str | None = attrs.field(default=None, metadata=ABSENT)
+    universal_ssl: bool | None = attrs.field(default=None, metadata=ABSENT)
+    bot_fight_mode: bool | None = attrs.field(default=None, metadata=ABSENT)
     #: by field: why it is None, where the service no longer has the setting or refused to tell it
     missing: Mapping[str, str] = attrs.field(factory=dict, hash=False, metadata=OURS)
     #: keys that this class does not know, and values that it cannot read, as they came

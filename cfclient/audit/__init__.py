@@ -6,7 +6,7 @@
     print(run.summary.complete)
 
 - `model.py`: the values, and `judge`, which applies rules to a zone; no I/O;
-- `rules.py`: the rules, pure functions over one zone;
+- `rules/`: the rules, pure functions over one zone, a file for each area;
 - `gather.py`: the only part that asks: it reads whole zones, or says why it could not;
 - `report/`: what was found, as text for people and programs.
 """
