@@ -14,18 +14,34 @@
 from __future__ import annotations
 
 from .gather import Audit, audit
-from .model import Fault, Finding, Rule, Severity, Summary, Tally, ZoneAudit, ZoneData, judge
+from .model import (
+    Excepted,
+    Exemption,
+    Fault,
+    Finding,
+    Rule,
+    Severity,
+    Summary,
+    Tally,
+    Unseen,
+    ZoneAudit,
+    ZoneData,
+    judge,
+)
 from .rules import RULES
 
 __all__ = [
     "RULES",
     "Audit",
+    "Excepted",
+    "Exemption",
     "Fault",
     "Finding",
     "Rule",
     "Severity",
     "Summary",
     "Tally",
+    "Unseen",
     "ZoneAudit",
     "ZoneData",
     "audit",

@@ -2,39 +2,64 @@
 
     ZoneData --Rule.check--> Fault --judge--> Finding ... in a ZoneAudit --Tally--> Summary
 
-Three laws:
+Five laws:
 
 1. A zone that could not be read whole has a `failure` and no findings; it never counts as read.
-2. A rule whose setting the service did not report is "not checked", which is neither passing nor a finding.
+2. A rule whose setting the service did not report is "not checked", which is neither passing nor a finding;
+   so is one that says itself that it cannot see what it is about, and one that raises.
 3. Findings stand worst first, then by rule, then by message: the same zone gives the same tuple.
+4. A finding that an exception covers is kept and counted apart, with the exception; it is never lost.
+5. An exception that has run out covers nothing, and the finding that it covered says so.
 """
 
 from __future__ import annotations
 
 import enum
 import functools
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, date, datetime
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
+from cfclient.errors import ConfigurationError
 from cfclient.models import Record, RecordType, ZoneSettings
 from cfclient.shapes import canonical
 
 __all__ = [
+    "TODAYS",
+    "Check",
+    "Excepted",
+    "Exemption",
     "Fault",
     "Finding",
     "Rule",
     "Severity",
     "Summary",
     "Tally",
+    "Unseen",
     "ZoneAudit",
     "ZoneData",
     "judge",
+    "wanted",
 ]
 
 K = TypeVar("K")
+
+#: the settings of today's Cloudflare, of which version 1 knows nothing
+TODAYS: Final = (
+    "always_use_https",
+    "automatic_https_rewrites",
+    "opportunistic_encryption",
+    "min_tls_version",
+    "tls_1_3",
+    "hsts",
+    "dnssec_status",
+    "universal_ssl",
+    "bot_fight_mode",
+)
 
 
 @functools.total_ordering
@@ -78,6 +103,24 @@ class ZoneData:
         """The records of each type that there is."""
         return _grouped(self.records, lambda record: record.type)
 
+    @property
+    def of_version_1(self) -> bool:
+        """Whether a service of version 1 told all this: it says nothing of what is set today, not even why."""
+        settings = self.settings
+        missing: Mapping[str, str] = getattr(settings, "missing", {})
+        return not any(getattr(settings, name) is not None or name in missing for name in TODAYS)
+
+    def unknown(self, name: str) -> str | None:
+        """Why a setting is not known, None where it is."""
+        if getattr(self.settings, name) is not None:
+            return None
+        missing: Mapping[str, str] = getattr(self.settings, "missing", {})
+        if name in missing:
+            return f"{name}: {missing[name]}"
+        if name in TODAYS and self.of_version_1:
+            return f"version 1 of the API has no setting {name}"
+        return f"the service did not report the setting {name}"
+
     @functools.cached_property
     def _nodes(self) -> frozenset[str]:
         """The names that exist in the sense of RFC 4592 §2.2: those with records, and all above them."""
@@ -119,23 +162,72 @@ class Fault:
     records: tuple[str, ...] = ()
 
 
+@attrs.frozen
+class Unseen:
+    """What a rule's function says where it cannot see what it is about: the reason."""
+
+    reason: str
+
+
+#: A rule's function: pure, without I/O, without a clock, and nothing kept between two zones.
+#: A sentence alone is a fault that concerns no record.
+Check: TypeAlias = Callable[[ZoneData], Iterable[Fault | Unseen | str]]
+
+_ID: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+def _sound_id(_: object, __: object, value: str) -> None:
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise ConfigurationError(f"a rule's id {value!r}: expected small words joined by hyphens, such as 'no-ftp'")
+
+
+def _known(_: object, attribute: attrs.Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    fields = {field.name for field in attrs.fields(ZoneSettings)}
+    for name in value:
+        if name not in fields:
+            raise ConfigurationError(f"{attribute.name}: {name!r} is no field of ZoneSettings")
+
+
+def _names(value: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value)
+
+
+def _severity(value: Severity | str) -> Severity:
+    try:
+        return Severity(value)
+    except ValueError:
+        offer = ", ".join(severity.value for severity in Severity)
+        raise ConfigurationError(f"severity {value!r}: expected one of {offer}") from None
+
+
 @attrs.frozen(kw_only=True)
 class Rule:
     """One thing that can be wrong with a zone."""
 
-    #: stable: it is never given to another rule
-    id: str
-    severity: Severity
+    #: stable: programs, exceptions and reports name the rule by it
+    id: str = attrs.field(validator=_sound_id)
+    severity: Severity = attrs.field(converter=_severity)
     title: str
+    #: what happens where nothing is done
     why: str
     #: the call or the setting that mends it
     mend: str
     #: the standard or the document that says so
     source: str
-    #: pure: no I/O, no clock, nothing kept between two zones
-    check: Callable[[ZoneData], Iterable[Fault]]
+    check: Check
     #: the fields of ZoneSettings without which nothing can be said
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = attrs.field(default=(), converter=_names, validator=_known)
+    #: the fields that are looked at where they are known
+    consults: tuple[str, ...] = attrs.field(default=(), converter=_names, validator=_known)
+
+    def __call__(self, data: ZoneData) -> Iterable[Fault | Unseen | str]:
+        """What the function says, so that a decorated one can still be called."""
+        return self.check(data)
+
+
+def wanted(rules: Iterable[Rule]) -> frozenset[str]:
+    """The fields of ZoneSettings that these rules look at."""
+    return frozenset(name for rule in rules for name in (*rule.needs, *rule.consults))
 
 
 @attrs.frozen(kw_only=True)
@@ -151,6 +243,37 @@ class Finding:
     records: tuple[str, ...] = ()
     why: str = ""
     mend: str = ""
+    #: what else is to be said, such as that an exception for it has run out
+    note: str = ""
+
+
+@attrs.frozen(kw_only=True)
+class Exemption:
+    """What is known to be so in one zone, and is to stay so until a day: no finding, but counted."""
+
+    zone: str
+    rule: str
+    reason: str
+    #: the last day on which it holds
+    until: date
+    #: only findings that concern this name; None for all of the rule's
+    record: str | None = None
+
+    def covers(self, finding: Finding) -> bool:
+        """Whether it is about this finding, whatever the day."""
+        return (
+            canonical(self.zone) == canonical(finding.zone)
+            and self.rule == finding.rule
+            and (self.record is None or canonical(self.record) in map(canonical, finding.records))
+        )
+
+
+@attrs.frozen(kw_only=True)
+class Excepted:
+    """A finding that an exception covers."""
+
+    finding: Finding
+    exemption: Exemption
 
 
 @attrs.frozen(kw_only=True)
@@ -166,36 +289,86 @@ class ZoneAudit:
     failure: str | None = None
     #: the ids of rules that could say nothing, each with the reason
     not_checked: tuple[tuple[str, str], ...] = ()
+    #: findings that an exception covers, each with the exception
+    excepted: tuple[Excepted, ...] = ()
 
 
-def judge(data: ZoneData, rules: Iterable[Rule]) -> ZoneAudit:
-    """What the rules say of a zone."""
+def _order(finding: Finding) -> tuple[int, str, str, tuple[str, ...]]:
+    return (-finding.severity.rank, finding.rule, finding.message, finding.records)
+
+
+def _findings(data: ZoneData, rule: Rule) -> tuple[list[Finding], str | None]:
+    """What one rule finds, and why it could not look, if it could not."""
+    unknown = [reason for name in rule.needs if (reason := data.unknown(name))]
+    if unknown:
+        return [], "; ".join(unknown)
+    found: list[Finding] = []
+    try:
+        for said in rule.check(data):
+            if isinstance(said, Unseen):
+                return found, said.reason
+            fault = Fault(said) if isinstance(said, str) else said
+            found.append(
+                Finding(
+                    rule=rule.id,
+                    severity=rule.severity,
+                    zone=data.zone,
+                    message=fault.message,
+                    records=fault.records,
+                    why=rule.why,
+                    mend=rule.mend,
+                )
+            )
+    except Exception as error:
+        # One rule's fault must not cost the whole audit; what it found until then may be half a truth.
+        return [], f"fault in the rule: {type(error).__name__}: {error}"
+    return found, None
+
+
+def _divided(
+    findings: Iterable[Finding], exemptions: Iterable[Exemption], today: date
+) -> Iterator[tuple[Finding, Exemption | None]]:
+    """Each finding with the exception that covers it, or with a note of the one that did."""
+    exemptions = tuple(exemptions)
+    for finding in findings:
+        covering = sorted((one for one in exemptions if one.covers(finding)), key=lambda one: one.until, reverse=True)
+        if not covering:
+            yield finding, None
+        elif covering[0].until >= today:
+            yield finding, covering[0]
+        else:
+            note = f"the exception for it ran out on {covering[0].until}: {covering[0].reason}"
+            yield attrs.evolve(finding, note=note), None
+
+
+def judge(
+    data: ZoneData, rules: Iterable[Rule], *, exemptions: Iterable[Exemption] = (), today: date | None = None
+) -> ZoneAudit:
+    """What the rules say of a zone.
+
+    Args:
+        data: the zone.
+        rules: what to check.
+        exemptions: what is known and is no finding.
+        today: the day that exceptions are measured by; None for the day it is, in UTC.
+    """
     findings: list[Finding] = []
     not_checked: list[tuple[str, str]] = []
     for rule in rules:
-        missing = [name for name in rule.needs if getattr(data.settings, name) is None]
-        if missing:
-            not_checked.append((rule.id, f"the service did not report the setting {', '.join(missing)}"))
-            continue
-        findings.extend(
-            Finding(
-                rule=rule.id,
-                severity=rule.severity,
-                zone=data.zone,
-                message=fault.message,
-                records=fault.records,
-                why=rule.why,
-                mend=rule.mend,
-            )
-            for fault in rule.check(data)
-        )
-    findings.sort(key=lambda found: (-found.severity.rank, found.rule, found.message, found.records))
+        found, unseen = _findings(data, rule)
+        findings += found
+        if unseen is not None:
+            not_checked.append((rule.id, unseen))
+    pairs = list(_divided(sorted(findings, key=_order), exemptions, today or datetime.now(UTC).date()))
     return ZoneAudit(
         zone=data.zone,
         settings=data.settings,
         records=data.records,
-        findings=tuple(findings),
+        findings=tuple(finding for finding, exemption in pairs if exemption is None),
         not_checked=tuple(not_checked),
+        excepted=tuple(
+            Excepted(finding=finding, exemption=exemption) for finding, exemption in pairs if exemption is not None
+        ),
     )
 
 
@@ -215,6 +388,8 @@ class Summary:
     by_rule: Mapping[str, int] = attrs.field(factory=dict, hash=False)
     #: in how many zones a rule could not be checked, by id
     not_checked: Mapping[str, int] = attrs.field(factory=dict, hash=False)
+    #: findings that an exception covers, by rule; they are in none of the numbers above
+    excepted: Mapping[str, int] = attrs.field(factory=dict, hash=False)
 
     @property
     def complete(self) -> bool:
@@ -243,6 +418,7 @@ class Tally:
         self._severities: Counter[Severity] = Counter()
         self._rules: Counter[str] = Counter()
         self._not_checked: Counter[str] = Counter()
+        self._excepted: Counter[str] = Counter()
 
     def add(self, audit: ZoneAudit) -> None:
         """Counts one more zone."""
@@ -254,6 +430,7 @@ class Tally:
         self._severities.update(finding.severity for finding in audit.findings)
         self._rules.update(finding.rule for finding in audit.findings)
         self._not_checked.update(rule for rule, _ in audit.not_checked)
+        self._excepted.update(excepted.finding.rule for excepted in audit.excepted)
 
     @property
     def summary(self) -> Summary:
@@ -266,4 +443,5 @@ class Tally:
             by_severity={severity: self._severities[severity] for severity in _WORST_FIRST},
             by_rule=dict(sorted(self._rules.items())),
             not_checked=dict(sorted(self._not_checked.items())),
+            excepted=dict(sorted(self._excepted.items())),
         )
