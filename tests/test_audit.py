@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar, cast
 
 import anyio
@@ -447,17 +447,21 @@ async def test_a_fault_of_the_program_comes_as_itself(kind: type[Action[Any]]) -
     assert account.running == 0
 
 
-async def test_a_rule_that_fails_comes_as_itself() -> None:
-    """A zone is not passed over in silence because a rule has a fault."""
+async def test_a_rule_that_fails_costs_nothing_else() -> None:
+    """It is not checked, and the reason says that the fault is the rule's own."""
 
-    def faulty(data: ZoneData) -> list[Fault]:
+    def faulty(data: ZoneData) -> Iterator[Fault]:
+        yield Fault("half a truth")
         raise ZeroDivisionError(data.zone)
 
     rule = Rule(id="x", severity=Severity.LOW, title="", why="", mend="", source="", check=faulty)
 
-    with pytest.raises(ZeroDivisionError, match=r"a\.example"):
-        async with audit(Account({"a.example": 1}), rules=[rule]) as run:
-            await results(run)
+    async with audit(Account({"a.example": 1}), rules=[rule]) as run:
+        found = await results(run)
+
+    assert (("x", "fault in the rule: ZeroDivisionError: a.example"),) == found["a.example"].not_checked
+    assert () == found["a.example"].findings
+    assert {"x": 1} == run.summary.not_checked
 
 
 async def test_zones_are_not_kept() -> None:

@@ -25,6 +25,7 @@ from cfclient.bulk import Outcomes, stream_all
 from cfclient.errors import CloudflareError
 
 from .model import Rule, Summary, Tally, ZoneAudit, ZoneData, judge
+from .model import wanted as wanted_fields
 from .reading import whole
 from .rules import RULES
 
@@ -125,7 +126,7 @@ def audit(
     """
     wanted = None if zones is None else _wanted(zones)
     rules = tuple(rules)
-    only = None if all_settings else frozenset(name for rule in rules for name in rule.needs)
+    only = None if all_settings else wanted_fields(rules)
     concurrency = shapes.integer("concurrency", concurrency, 1)
     return _audit(_WholeZones(client, only), wanted, concurrency, rules, skip)
 

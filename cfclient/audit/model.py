@@ -107,16 +107,14 @@ class ZoneData:
     def of_version_1(self) -> bool:
         """Whether a service of version 1 told all this: it says nothing of what is set today, not even why."""
         settings = self.settings
-        missing: Mapping[str, str] = getattr(settings, "missing", {})
-        return not any(getattr(settings, name) is not None or name in missing for name in TODAYS)
+        return not any(getattr(settings, name) is not None or name in settings.missing for name in TODAYS)
 
     def unknown(self, name: str) -> str | None:
         """Why a setting is not known, None where it is."""
         if getattr(self.settings, name) is not None:
             return None
-        missing: Mapping[str, str] = getattr(self.settings, "missing", {})
-        if name in missing:
-            return f"{name}: {missing[name]}"
+        if name in self.settings.missing:
+            return f"{name}: {self.settings.missing[name]}"
         if name in TODAYS and self.of_version_1:
             return f"version 1 of the API has no setting {name}"
         return f"the service did not report the setting {name}"
