@@ -61,9 +61,15 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         self._ordered = ordered
         self._early: dict[int, Outcome[T]] = {}
         self._next = 0
+        # Tasks that share ordered outcomes take turns: one would wait for more while its own is there.
+        self._turn = anyio.Lock()
 
     async def __anext__(self) -> Outcome[T]:
         """The next outcome."""
+        async with self._turn:
+            return await self._following()
+
+    async def _following(self) -> Outcome[T]:
         while self._next not in self._early:
             try:
                 outcome = await self._receive.receive()

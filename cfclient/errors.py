@@ -197,9 +197,11 @@ class UnexpectedAnswer(CloudflareError):
         excerpt: the beginning of the answer, control characters and keys removed.
         transient: whether it is no reply of the API at all (an HTML page, half a reply), for which the next
             attempt may well get one; whether the request was carried out, nobody knows then.
+        retry_after: seconds to wait, where the answer said so (a `Retry-After` with 5xx); else None.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, excerpt: str = "", transient: bool = False) -> None:
+        self.retry_after: float | None = None
         self.reason = reason
         self.status = status
         self.excerpt = excerpt

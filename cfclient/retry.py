@@ -10,7 +10,10 @@
 - A create whose outcome is unknown is looked for: a record like it, whose id was not known before, is the
   one that was created. Anything else is an `OutcomeUnknown`, which says what was seen. What is known comes
   from listings: list the zone's records before you create some, and this client remembers their ids.
-- A limit that the service reports holds back every call of the same account, until it is over.
+- A limit that the service reports holds back every call of the same account, until it is over; so does a
+  time to wait that comes with any other answer.
+- A call that is cancelled while its outcome is unknown (on its way, between two attempts, while a create is
+  looked for) is logged at WARNING, once. A read has no outcome that anyone could miss.
 """
 
 from __future__ import annotations
@@ -19,7 +22,8 @@ import enum
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Literal, TypeVar, cast
 
 import anyio
@@ -44,6 +48,9 @@ __all__ = ["REPEATABLE", "Attempt", "Fault", "Holds", "Retry", "fault_of", "retr
 T = TypeVar("T")
 
 _log = logging.getLogger("cfclient.retry")
+
+# No hold is shorter, in seconds.
+_LEAST: Final = 1.0
 
 
 class Fault(enum.Enum):
@@ -82,12 +89,15 @@ class Attempt:
     action: Action[Any]
     #: from 1
     number: int
-    #: of what is cancelled, the outcome is unknown
+    #: of what is cancelled, the outcome is unknown; a call that is cancelled between two attempts, or while a
+    #: create is looked for, is seen once more with the number of its last attempt
     outcome: Literal["answered", "failed", "cancelled"]
     #: None where it was answered or cancelled
     error: CloudflareError | None = None
     #: seconds
     duration: float
+    #: seconds that it was held back before it, for the service's limit
+    held: float = 0.0
     #: seconds until the next attempt; None where there is none
     wait: float | None = None
 
@@ -117,7 +127,7 @@ class Retry:
     patience: float = attrs.field(default=310.0, validator=_positive)
     #: how long calls are held back where the service reports its limit, and no time; version 1 never said one
     unsaid: float = attrs.field(default=30.0, validator=_positive)
-    #: is called with every attempt; it must not block
+    #: is called with every attempt; it must not block. What it raises is logged and changes nothing.
     hook: Callable[[Attempt], None] | None = None
     #: draws from 0 to 1
     draw: Callable[[], float] = attrs.field(default=random.random, repr=False)
@@ -162,9 +172,14 @@ class _Known:
     """The ids of records that are known to be there, for the few zones listed whole last."""
 
     _ZONES: Final = 8
+    #: of so many zones the creates of this client are remembered, and of each zone so many
+    _OWN_ZONES: Final = 64
+    _OWN: Final = 10_000
 
     def __init__(self) -> None:
         self._zones: OrderedDict[str, tuple[set[str], bool]] = OrderedDict()
+        # Apart from the listings: one that was on its way while a record was created lacks it.
+        self._own: OrderedDict[str, set[str]] = OrderedDict()
 
     def listed(self, action: RecLoadAll, page: Page[Record]) -> None:
         """Learns from a page, if it is the first one or the next one of a listing."""
@@ -180,13 +195,39 @@ class _Known:
 
     def created(self, zone: str, rec_id: str) -> None:
         """Learns of a record that is new."""
-        if zone in self._zones:
-            self._zones[zone][0].add(rec_id)
+        own = self._own.pop(zone, set())
+        self._own[zone] = own
+        own.add(rec_id)
+        if len(own) > self._OWN:
+            del self._own[zone]
+        elif len(self._own) > self._OWN_ZONES:
+            zone, _ = self._own.popitem(last=False)
+        else:
+            return
+        # What was forgotten must not pass for new, so the zone has to be listed again.
+        self.forget(zone)
+
+    def forget(self, zone: str) -> None:
+        """Something was created there, and its id is not known here."""
+        self._zones.pop(zone, None)
 
     def ids(self, zone: str) -> frozenset[str] | None:
         """Every id that was known to be in this zone, or None where it was never listed whole."""
         ids, whole = self._zones.get(zone, (set(), False))
-        return frozenset(ids) if whole else None
+        return frozenset(ids | self._own.get(zone, set())) if whole else None
+
+
+@attrs.define
+class _Call:
+    """One call, all of its attempts and looks together."""
+
+    action: Action[Any]
+    #: how many attempts it made
+    number: int = 0
+    #: whether one of them may have been carried out, and no answer said so
+    doubtful: bool = False
+    #: whether the hook has seen that it was cancelled
+    seen: bool = False
 
 
 @attrs.define
@@ -230,60 +271,96 @@ class _Retrying:
 
     async def perform(self, action: Action[T], /) -> T:
         """The answer, asked for again where that is safe."""
-        if isinstance(action, RecNew):
-            return cast("T", await self._create(action))
-        answer = cast("T", await self._asked(action, self._backend.perform))
+        call = _Call(action)
+        with self._watched(call):
+            if isinstance(action, RecNew):
+                return cast("T", await self._create(call, action))
+            answer = cast("T", await self._asked(call, self._backend.perform))
         if isinstance(action, RecLoadAll):
             self._known.listed(action, cast("Page[Record]", answer))
         return answer
 
-    async def _asked(self, action: Action[Any], ask: Callable[[Action[Any]], Awaitable[Any]]) -> Any:
+    @contextmanager
+    def _watched(self, call: _Call) -> Iterator[None]:
+        """Says so when a call is cancelled whose outcome is unknown, wherever it was then."""
+        try:
+            yield
+        except anyio.get_cancelled_exc_class():
+            if call.doubtful and call.action.kind is not Kind.READ:
+                _log.warning("%s: cancelled on its way, outcome unknown: %r", call.action.wire_name, call.action)
+                if not call.seen:
+                    self._saw(call, anyio.current_time(), "cancelled")
+            raise
+
+    async def _asked(self, call: _Call, ask: Callable[[Action[Any]], Awaitable[Any]]) -> Any:
+        action = call.action
         began = anyio.current_time()
-        number = failed = 0
-        held, doubtful = 0.0, False
+        failed, held = 0, 0.0
         while True:
-            held += await self._holds.over(self._account, self._policy.patience - held, action)
-            number += 1
+            try:
+                waited = await self._holds.over(self._account, self._policy.patience - held, action)
+            except RateLimited as error:
+                raise self._given_up(call, error) from None
+            held += waited
+            call.number += 1
             since, departure = anyio.current_time(), Departure()
-            departing.set(departure)
+            token = departing.set(departure)
             try:
                 answer = await ask(action)
             except CloudflareError as error:
                 failure = error
             except anyio.get_cancelled_exc_class():
-                if departure.left and action.kind is not Kind.READ:
-                    _log.warning("%s: cancelled on its way, outcome unknown: %r", action.wire_name, action)
-                self._saw(action, number, since, "cancelled")
+                call.doubtful = call.doubtful or departure.left
+                call.seen = True
+                self._saw(call, since, "cancelled", held=waited)
                 raise
             else:
-                self._saw(action, number, since, "answered")
+                self._saw(call, since, "answered", held=waited)
                 return answer
-            if doubtful and isinstance(action, RecDelete) and _is_gone(failure):
+            finally:
+                departing.reset(token)
+            if call.doubtful and isinstance(action, RecDelete) and _is_gone(failure):
                 # An earlier attempt did it, although its answer was lost.
-                self._saw(action, number, since, "answered")
+                self._saw(call, since, "answered", held=waited)
                 return None
             fault = fault_of(failure)
             wait: float | None = None
-            if isinstance(failure, RateLimited):
-                wait = self._hold(failure, self._policy.patience - held)
-            elif fault in REPEATABLE[action.kind]:
-                failed += 1
-                wait = self._pause(failed, began + held)
-                if wait is None:
-                    _log.warning("%s: given up after %d attempts: %s", action.wire_name, number, failure)
-            self._saw(action, number, since, "failed", error=failure, wait=wait)
+            told = self._hold(failure)
+            if fault in REPEATABLE[action.kind] and (told is None or told <= self._policy.patience - held):
+                failed += fault is not Fault.LIMITED
+                wait = told if fault is Fault.LIMITED else self._pause(failed, began + held)
+            self._saw(call, since, "failed", error=failure, wait=wait, held=waited)
             if wait is None:
-                raise failure
-            doubtful = doubtful or fault is Fault.UNKNOWN
-            if fault is not Fault.LIMITED:
+                raise (
+                    failure if fault is None or fault not in REPEATABLE[action.kind] else self._given_up(call, failure)
+                )
+            call.doubtful = call.doubtful or fault is Fault.UNKNOWN
+            if told is None:
                 await anyio.sleep(wait)
 
-    def _hold(self, failure: RateLimited, patience: float) -> float | None:
-        """Holds the whole account back; the seconds, None where that is too long to wait for."""
-        if failure.retry_after is None:
+    def _given_up(self, call: _Call, failure: CloudflareError) -> CloudflareError:
+        """The last failure; it must not say that nothing was carried out where an earlier attempt may have been."""
+        _log.warning("%s: given up after %d attempts: %s", call.action.wire_name, call.number, failure)
+        if not call.doubtful or fault_of(failure) is Fault.UNKNOWN:
+            return failure
+        if isinstance(failure, ConnectionFailed):
+            doubt = ConnectionFailed(f"{failure.reason}; an earlier attempt got no answer", maybe_carried_out=True)
+            doubt.__cause__ = failure
+            return doubt
+        failure.add_note("An earlier attempt got no answer: it may have been carried out.")
+        return failure
+
+    def _hold(self, failure: CloudflareError) -> float | None:
+        """Holds the whole account back where the failure says so; the seconds."""
+        if isinstance(failure, RateLimited) and failure.retry_after is None:
             failure.retry_after = self._policy.unsaid
-        self._holds.hold(self._account, failure.retry_after)
-        return failure.retry_after if failure.retry_after <= patience else None
+        told = failure.retry_after if isinstance(failure, RateLimited | UnexpectedAnswer) else None
+        if told is None:
+            return None
+        # Of a service that says "in 0 s" for ever, the patience must come to an end too.
+        seconds = max(told, _LEAST)
+        self._holds.hold(self._account, seconds)
+        return seconds
 
     def _pause(self, failed: int, began: float) -> float | None:
         """Seconds until the next attempt, None where there is none."""
@@ -294,30 +371,45 @@ class _Retrying:
 
     def _saw(
         self,
-        action: Action[Any],
-        number: int,
+        call: _Call,
         since: float,
         outcome: Literal["answered", "failed", "cancelled"],
         *,
         error: CloudflareError | None = None,
         wait: float | None = None,
+        held: float = 0.0,
     ) -> None:
-        if self._policy.hook is None and not _log.isEnabledFor(logging.DEBUG):
+        hook = self._policy.hook
+        if hook is None and not _log.isEnabledFor(logging.DEBUG):
             return
-        duration = anyio.current_time() - since
+        name, duration = call.action.wire_name, anyio.current_time() - since
         words = "" if error is None else f": {error}"
-        _log.debug("%s: attempt %d %s after %.3f s%s", action.wire_name, number, outcome, duration, words)
-        if self._policy.hook is not None:
-            attempt = Attempt(action=action, number=number, outcome=outcome, error=error, duration=duration, wait=wait)
-            self._policy.hook(attempt)
+        _log.debug("%s: attempt %d %s after %.3f s%s", name, call.number, outcome, duration, words)
+        if hook is None:
+            return
+        try:
+            hook(
+                Attempt(
+                    action=call.action,
+                    number=call.number,
+                    outcome=outcome,
+                    error=error,
+                    duration=duration,
+                    held=held,
+                    wait=wait,
+                )
+            )
+        except Exception:
+            # The answer is there by now: it must not be lost for what an onlooker does.
+            _log.exception("%s: the hook failed", name)
 
     # -- creating ------------------------------------------------------------------------------------
 
-    async def _create(self, action: RecNew) -> Record:
+    async def _create(self, call: _Call, action: RecNew) -> Record:
         same = self._creating.setdefault(action, _Same())
         same.callers += 1
         try:
-            record = await self._created(action, same)
+            record = await self._created(call, action, same)
             same.made.add(record.rec_id)
             self._known.created(action.zone, record.rec_id)
             return record
@@ -326,15 +418,16 @@ class _Retrying:
             if not same.callers:
                 del self._creating[action]
 
-    async def _created(self, action: RecNew, same: _Same) -> Record:
+    async def _created(self, call: _Call, action: RecNew, same: _Same) -> Record:
         known = self._known.ids(action.zone)
         same.asking += 1
         try:
-            return cast("Record", await self._asked(action, self._backend.perform))
+            return cast("Record", await self._asked(call, self._backend.perform))
         except CloudflareError as error:
             if fault_of(error) is not Fault.UNKNOWN:
                 raise
             doubt = error
+            call.doubtful = True
         finally:
             same.asking -= 1
         return await self._found(action, known, same, doubt)
@@ -384,8 +477,19 @@ class _RetryingRaw(_Retrying):
 
     async def raw(self, action: Action[Any], /) -> dict[str, Any]:
         """The whole decoded reply, asked for again where that is safe."""
-        reply = await self._asked(action, cast("RawBackend", self._backend).raw)
-        return cast("dict[str, Any]", reply)
+        call = _Call(action)
+        if isinstance(action, RecNew):
+            self._known.forget(action.zone)
+        with self._watched(call):
+            try:
+                reply = await self._asked(call, cast("RawBackend", self._backend).raw)
+            except CloudflareError as error:
+                if not isinstance(action, RecNew) or fault_of(error) is not Fault.UNKNOWN:
+                    raise
+                # There is no reply to show, and a record that is found is none.
+                raise self._unknown(action, f"no answer came ({error})", ()) from error
+        # A repeated delete that found nothing to delete has no reply of the service to show either.
+        return {"result": "success", "msg": None} if reply is None else cast("dict[str, Any]", reply)
 
 
 def _is_gone(error: CloudflareError) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import anyio
@@ -333,3 +334,31 @@ async def test_many_actions_are_bulk_work_and_what_is_done_beside_them_is_not() 
 
     assert {("action", True), ("source", True), ("body", False)} == set(seen)
     assert not in_bulk.get()
+
+
+async def test_tasks_that_share_ordered_outcomes_miss_none() -> None:
+    """The last one to wait takes what another one's wait has brought."""
+    second, first = anyio.Event(), anyio.Event()
+
+    class Backwards:
+        async def perform(self, action: Action[T], /) -> T:
+            assert isinstance(action, act.IpLkup)
+            await (second if action.ip.endswith("2") else first).wait()
+            return cast("T", models.ThreatScore(ip=action.ip))
+
+    got: list[int] = []
+
+    async with stream_all(Backwards(), lookups(2), concurrency=2, ordered=True) as outcomes:
+
+        async def take() -> None:
+            with suppress(StopAsyncIteration):
+                got.append((await anext(outcomes)).index)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(take)
+            tasks.start_soon(take)
+            for event in (second, first):
+                await anyio.wait_all_tasks_blocked()
+                event.set()
+
+    assert [0, 1] == got

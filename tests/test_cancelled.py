@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import os
 import random
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -16,6 +14,7 @@ import pytest
 
 import cfclient
 from cfclient.http.httpx import Lanes
+from tests.counting import needs_proc, sockets
 from tests.served import demo_server
 
 pytestmark = pytest.mark.anyio
@@ -54,13 +53,7 @@ async def by_task_cancel(call: Callable[[], Awaitable[Any]], seconds: float) -> 
     await asyncio.wait([task])
 
 
-def sockets() -> int:
-    """How many sockets this process has open."""
-    fds = Path("/proc/self/fd")
-    return sum(1 for fd in fds.iterdir() if os.path.realpath(fd).rpartition("/")[2].startswith("socket:"))
-
-
-@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="open sockets are counted through /proc")
+@needs_proc
 async def test_cancelled_calls_leave_nothing_behind(address: str, anyio_backend: str) -> None:
     """The next calls are all answered at once, and no lane, socket or task is left."""
     ways = [by_anyio] if anyio_backend == "trio" else [by_anyio, by_timeout, by_wait_for, by_task_cancel]

@@ -20,14 +20,17 @@ from typing import Any
 
 import anyio
 import anyio.abc
+import h11
 import httpx
 import pytest
 
+from cfclient.backend import Departure, departing
 from cfclient.errors import CloudflareError, ConfigurationError, ConnectionFailed, MisusedClient, UnexpectedAnswer
 from cfclient.http import Http, Reply, Request
 from cfclient.http import httpx as adapter
 from cfclient.http.httpx import Borrowed, Lanes, Timeouts
-from tests.loopback import Answer, Asked, Script, echo, listen, raw, reset, serve, silent, trickle
+from tests.counting import needs_proc, sockets
+from tests.loopback import Answer, Asked, Script, _read, echo, listen, raw, reset, serve, silent, trickle
 
 pytestmark = pytest.mark.anyio
 
@@ -186,6 +189,61 @@ async def test_a_connection_that_the_server_closes_is_opened_again() -> None:
 
         assert [b"bye"] * 3 == [reply.body for reply in replies]
         assert (3, 1, 0) == (server.accepted, lanes.idle, lanes.retired)
+
+
+async def test_an_answer_that_comes_twice_is_not_the_next_one_s() -> None:
+    """A second answer in the wake of the first would be taken for that of the next request, maybe another account's."""
+
+    async def twice(stream: anyio.abc.AnyByteStream) -> None:
+        while True:
+            http = h11.Connection(h11.SERVER)
+            body = (await _read(http, stream)).body
+            await stream.send(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body) * 2)
+
+    async with listen(twice) as server, Lanes(1) as lanes:
+        got = [(await lanes.exchange(post(server.url, b"a=%d" % number))).body for number in range(3)]
+
+    assert [b"a=0", b"a=1", b"a=2"] == got
+    assert 3 == server.accepted
+
+
+async def test_without_httpcore_s_insides_a_lane_passes_for_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another release may call them otherwise; a lane is kept then."""
+    monkeypatch.delattr("httpcore.AsyncConnectionPool.connections")
+    async with serve(echo) as server, Lanes(1) as lanes:
+        for _ in range(2):
+            await lanes.exchange(post(server.url))
+
+    assert 1 == server.accepted
+
+
+@needs_proc
+async def test_an_exchange_that_has_failed_has_ended_its_connection() -> None:
+    """Before the error is raised: who looks for what became of it looks after the end."""
+    async with listen(silent) as server, Lanes(1, timeouts=Timeouts(read=0.1)) as lanes:
+        before = sockets()
+        with pytest.raises(ConnectionFailed):
+            await lanes.exchange(post(server.url))
+        # The server's end of it may be there for a moment yet, and closes when it sees the client's.
+        assert sockets() - before <= server.open
+
+
+@pytest.mark.parametrize(("body", "left"), [(b"a=rec_new", False), (b"", True)])
+async def test_a_request_whose_connection_is_never_made_has_not_left(
+    body: bytes, left: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the deadline: a request with a body leaves with its body; one without, nobody can say."""
+
+    async def stuck(*args: Any, **kwargs: Any) -> None:
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr("httpcore.AsyncConnectionPool.handle_async_request", stuck)
+    departing.set(departure := Departure())
+    async with Lanes(1, timeouts=Timeouts(total=0.05)) as lanes:
+        with pytest.raises(ConnectionFailed) as caught:
+            await lanes.exchange(post("http://127.0.0.1:9/", body))
+
+    assert (left, left) == (caught.value.maybe_carried_out, departure.left)
 
 
 async def test_lanes_that_rest_for_long_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -607,8 +607,8 @@ def test_attempts_are_logged_and_a_give_up_is_a_warning(caplog: pytest.LogCaptur
 
     assert [
         ("DEBUG", "stats: attempt 1 failed after 0.000 s: broken (the request may have been carried out)"),
-        ("WARNING", "stats: given up after 2 attempts: broken (the request may have been carried out)"),
         ("DEBUG", "stats: attempt 2 failed after 0.000 s: broken (the request may have been carried out)"),
+        ("WARNING", "stats: given up after 2 attempts: broken (the request may have been carried out)"),
     ] == [(record.levelname, record.getMessage()) for record in caplog.records]
 
 
@@ -648,6 +648,213 @@ async def test_a_call_that_is_cancelled_before_it_left_is_no_warning(caplog: pyt
 
     assert scope.cancelled_caught
     assert [] == caplog.records
+
+
+@pytest.mark.parametrize(
+    ("action", "script"),
+    [
+        (act.SecLvl(ZONE, "high"), [("after", BROKEN)]),
+        (act.SecLvl(ZONE, "high"), [("after", BROKEN), ("before", LIMITED)]),
+        (NEW, [("after", BROKEN)]),
+        (NEW, [("after", BROKEN), ("stall", BROKEN)]),
+        (NEW, [("before", BROKEN), ("before", LIMITED)]),
+    ],
+    ids=["between two attempts", "held back", "settling", "looking", "looking, held back"],
+)
+def test_a_call_cancelled_while_its_outcome_is_unknown_is_a_warning(
+    action: Action[Any], script: list[tuple[str, CloudflareError]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Wherever it was: once, with the action; and the hook sees it."""
+    caplog.set_level(logging.WARNING, "cfclient.retry")
+    seen: list[Attempt] = []
+
+    async def main() -> None:
+        with trio.move_on_after(1):
+            await quick(Flaky(*script), first=9, settle=9, hook=seen.append).perform(action)
+
+    on_mock_clock(main)
+
+    expected = f"{action.wire_name}: cancelled on its way, outcome unknown: {action!r}"
+    assert [expected] == [record.getMessage() for record in caplog.records]
+    assert ["cancelled"] == [one.outcome for one in seen if one.action == action and one.outcome != "failed"]
+
+
+def test_a_call_cancelled_between_attempts_that_surely_failed_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing of it is unknown."""
+    caplog.set_level(logging.WARNING, "cfclient.retry")
+
+    async def main() -> None:
+        with trio.move_on_after(1):
+            await quick(Flaky(("before", REFUSED)), first=9).perform(act.SecLvl(ZONE, "high"))
+
+    on_mock_clock(main)
+
+    assert [] == caplog.records
+
+
+def test_the_hook_is_told_how_long_a_call_was_held_back() -> None:
+    """Before each attempt, whoever met the limit."""
+    flaky, seen = Flaky(("before", RateLimited("Enough.", retry_after=20))), list[Attempt]()
+
+    async def main() -> None:
+        backend = quick(flaky, hook=seen.append)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(backend.perform, act.Stats(ZONE))
+            await trio.sleep(5)
+            nursery.start_soon(backend.perform, act.IpLkup("192.0.2.1"))
+
+    on_mock_clock(main)
+
+    assert [("ip_lkup", 1, 15), ("stats", 1, 0), ("stats", 2, 20)] == sorted(
+        (one.action.wire_name, one.number, round(one.held, 6)) for one in seen
+    )
+
+
+def test_a_hook_that_fails_costs_nobody_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """The record is made by then, and must not be lost."""
+    flaky = Flaky()
+
+    def hook(attempt: Attempt) -> None:
+        raise ZeroDivisionError
+
+    async def main() -> models.Record:
+        return await quick(flaky, hook=hook).perform(NEW)
+
+    record = on_mock_clock(main)
+
+    assert flaky.emulator.site(ZONE).records[-1] == record
+    assert ["rec_new: the hook failed"] == [record.getMessage() for record in caplog.records]
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ([BROKEN, REFUSED], "refused; an earlier attempt got no answer (the request may have been carried out)"),
+        ([REFUSED, BROKEN], "broken (the request may have been carried out)"),
+        ([REFUSED, REFUSED], "refused (the request was not carried out)"),
+    ],
+    ids=["unknown, refused", "refused, unknown", "refused, refused"],
+)
+def test_a_give_up_does_not_deny_what_an_earlier_attempt_may_have_done(
+    script: list[ConnectionFailed], expected: str
+) -> None:
+    """The last attempt surely was not carried out, but the first may have been."""
+    flaky = Flaky(*[("before", error) for error in script])
+
+    async def main() -> ConnectionFailed:
+        with pytest.raises(ConnectionFailed) as caught:
+            await quick(flaky, attempts=2).perform(act.SecLvl(ZONE, "high"))
+        return caught.value
+
+    assert expected == str(on_mock_clock(main))
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_giving_up_before_the_limit_is_a_warning_and_says_what_may_be_done_already(
+    held: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whether the service says it to this call, or said it to another."""
+    caplog.set_level(logging.WARNING, "cfclient.retry")
+    long = RateLimited("Enough.", retry_after=900)
+    flaky, holds = Flaky(("after", BROKEN), ("before", long)), Holds()
+
+    async def main() -> RateLimited:
+        backend = retrying(flaky.connect(), Retry(first=9, draw=lambda: 1.0), holds=holds, account="a")
+        raised: list[RateLimited] = []
+
+        async def ask() -> None:
+            with pytest.raises(RateLimited) as caught:
+                await backend.perform(act.SecLvl(ZONE, "high"))
+            raised.append(caught.value)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(ask)
+            if held:
+                await trio.sleep(1)
+                holds.hold("a", 900)
+        return raised[0]
+
+    error = on_mock_clock(main)
+
+    assert ["An earlier attempt got no answer: it may have been carried out."] == error.__notes__
+    assert [True] == [record.getMessage().startswith("sec_lvl: given up after") for record in caplog.records]
+
+
+def test_a_service_that_says_in_no_time_for_ever_is_not_asked_for_ever() -> None:
+    """Each hold takes a second at least, so that the patience comes to an end."""
+    flaky = Flaky(*[("before", RateLimited("Enough.", retry_after=0)) for _ in range(99)])
+
+    async def main() -> None:
+        with pytest.raises(RateLimited):
+            await quick(flaky, patience=10).perform(act.Stats(ZONE))
+
+    on_mock_clock(main)
+
+    assert 11 == len(flaky.asked)
+
+
+def test_a_time_to_wait_in_another_answer_holds_back_too() -> None:
+    """A service that is down for so long says so with 503; what waits for it does not count as asking."""
+    down = UnexpectedAnswer("HTML", status=503, transient=True)
+    down.retry_after = 100
+    flaky = Flaky(("before", down), ("before", down))
+
+    async def main() -> float:
+        began = trio.current_time()
+        await quick(flaky, total=20).perform(act.SecLvl(ZONE, "high"))
+        return trio.current_time() - began
+
+    assert 200 == round(on_mock_clock(main), 6)
+
+
+def test_a_longer_time_to_wait_than_allowed_is_given_up_at_once() -> None:
+    """The error carries it."""
+    down = UnexpectedAnswer("HTML", status=503, transient=True)
+    down.retry_after = 1000
+    flaky = Flaky(("before", down))
+
+    async def main() -> UnexpectedAnswer:
+        with pytest.raises(UnexpectedAnswer) as caught:
+            await quick(flaky).perform(act.SecLvl(ZONE, "high"))
+        return caught.value
+
+    assert 1000 == on_mock_clock(main).retry_after
+
+
+def test_a_listing_on_its_way_while_a_record_is_made_does_not_make_it_unknown() -> None:
+    """It was read before the record was there: a second create that is lost must not take the first one's record."""
+    flaky = Flaky()
+
+    async def main() -> OutcomeUnknown:
+        backend = quick(flaky)
+        page = flaky.emulator.perform(DEMO, act.RecLoadAll(ZONE))
+        await backend.perform(NEW)
+        cast("Any", backend)._known.listed(act.RecLoadAll(ZONE), page)
+        flaky.script = [("before", BROKEN)]
+        with pytest.raises(OutcomeUnknown) as caught:
+            await backend.perform(NEW)
+        return caught.value
+
+    assert 1 == len(on_mock_clock(main).seen)
+
+
+def test_what_is_no_longer_remembered_does_not_pass_for_new() -> None:
+    """Creates of many zones, or very many of one: the zone counts as never listed."""
+
+    async def main() -> list[bool]:
+        backend: Any = retrying(Flaky().connect(), Retry(), holds=Holds(), account="a")
+        known, page = backend._known, models.Page[models.Record](has_more=False, count=0, objs=())
+        found = []
+        for zone, creates in ((ZONE, 10_001), ("other.example", 1)):
+            known.listed(act.RecLoadAll(zone), page)
+            for number in range(creates):
+                known.created(zone, str(number))
+            found.append(known.ids(zone) is not None)
+        for number in range(64):
+            known.created(f"z{number}.example", "1")
+        return [*found, known.ids("other.example") is not None]
+
+    assert [False, True, False] == on_mock_clock(main)
 
 
 # -- as part of a client ------------------------------------------------------------------------------
@@ -692,6 +899,64 @@ async def test_raw_is_asked_for_again_too() -> None:
         reply = await cf.raw(act.Stats(ZONE))
 
     assert ({"result": "success"}, 3) == (reply, raw.asked)
+
+
+class LosesTheReply:
+    """The emulator with replies of its own to show, whose first reply is lost after the call was carried out."""
+
+    def __init__(self, error: CloudflareError) -> None:
+        self.emulator = Emulator.from_json(ACCOUNT, limit=None)
+        self.error: CloudflareError | None = error
+
+    async def perform(self, action: Action[T], /) -> T:
+        answer = await self.emulator.connect().perform(action)
+        if self.error is not None and not isinstance(action, act.RecLoadAll):
+            error, self.error = self.error, None
+            raise error
+        return answer
+
+    async def raw(self, action: Action[Any], /) -> dict[str, Any]:
+        return wire.write(action, await self.perform(action))
+
+
+def test_raw_of_a_delete_that_was_carried_out_is_a_reply() -> None:
+    """None is no dictionary."""
+    backend: Any = LosesTheReply(BROKEN)
+    (record,) = backend.emulator.site(ZONE).records
+
+    async def main() -> dict[str, Any]:
+        again: Any = retrying(backend, Retry(), holds=Holds(), account="a")
+        return cast("dict[str, Any]", await again.raw(act.RecDelete(ZONE, record.rec_id)))
+
+    assert wire.write(act.RecDelete(ZONE, record.rec_id), None) == on_mock_clock(main)
+
+
+def test_raw_of_a_create_in_doubt_is_an_unknown_outcome() -> None:
+    """As `perform` would say; and what it made does not pass for what a later create makes."""
+    backend: Any = LosesTheReply(BROKEN)
+
+    async def main() -> OutcomeUnknown:
+        again: Any = retrying(backend, Retry(), holds=Holds(), account="a")
+        await again.perform(act.RecLoadAll(ZONE))
+        with pytest.raises(OutcomeUnknown, match=r"rec_new: no answer came \(broken"):
+            await again.raw(NEW)
+        backend.error = BROKEN
+        with pytest.raises(OutcomeUnknown) as caught:
+            await again.perform(NEW)
+        return caught.value
+
+    assert 2 == len(on_mock_clock(main).seen)
+
+
+def test_raw_of_a_create_that_is_refused_is_refused() -> None:
+    """Nothing of it is unknown."""
+    backend: Any = LosesTheReply(InvalidInput("Invalid zone."))
+
+    async def main() -> None:
+        with pytest.raises(InvalidInput):
+            await cast("Any", retrying(backend, Retry(), holds=Holds(), account="a")).raw(NEW)
+
+    on_mock_clock(main)
 
 
 @pytest.mark.anyio

@@ -258,6 +258,18 @@ async def test_how_long_to_wait_is_told_where_the_reply_says_it(
     assert caught.value.action == "stats"
 
 
+@pytest.mark.parametrize(("header", "expected"), [("120", 120.0), ("", None)])
+async def test_a_service_that_is_down_may_say_for_how_long(header: str, expected: float | None) -> None:
+    """With 503, in HTML; it holds back like a limit, but nobody knows whether the call was carried out."""
+    with respx.mock:
+        respx.post(URL).respond(503, content=b"<html>", headers={"retry-after": header} if header else {})
+        async with opened() as cf:
+            with pytest.raises(UnexpectedAnswer) as caught:
+                await cf.stats("example.com")
+
+    assert (True, expected) == (caught.value.transient, caught.value.retry_after)
+
+
 async def test_a_date_to_wait_for_is_counted_from_now() -> None:
     """An hour ahead, give or take the seconds that this test takes."""
     date = email.utils.format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)

@@ -132,7 +132,7 @@ def _as_limited(error: CloudflareError, reply: Reply, action: Action[Any]) -> Cl
     """
     if reply.status == 429 and isinstance(error, UnexpectedAnswer):
         error = RateLimited("too many requests (HTTP 429)", code=None, action=action.wire_name)
-    if isinstance(error, RateLimited):
+    if isinstance(error, RateLimited) or (isinstance(error, UnexpectedAnswer) and error.transient):
         error.retry_after = _seconds(reply.headers.get("retry-after", ""))
     return error
 

@@ -134,7 +134,7 @@ class Lanes:
             self._home.check()  # it may have been closed during the wait
             lane = await self._take(secure=request.url[:6].lower() == "https:")
             try:
-                reply = await _answered(lane.send, request, self._total)
+                reply = await _answered(lane.send, lane.sent, request, self._total)
             except BaseException:
                 self.retired += 1
                 await lane.aclose()
@@ -153,7 +153,7 @@ class Lanes:
         return _Lane(self._context, self._timeout, self._keepalive)
 
     async def _give_back(self, lane: _Lane) -> None:
-        if self._home.closed:
+        if self._home.closed or not lane.sound():
             await lane.aclose()
             return
         lane.since = time.monotonic()
@@ -184,11 +184,12 @@ class Lanes:
 class _Lane:
     """One connection; httpx opens it again where the server closed it between two exchanges."""
 
-    __slots__ = ("_extensions", "_socket", "_transport", "secure", "since")
+    __slots__ = ("_extensions", "_sent", "_socket", "_transport", "secure", "since")
 
     def __init__(self, context: ssl.SSLContext | None, timeout: dict[str, float], keepalive: float) -> None:
         self.secure = context is not None
         self.since = 0.0
+        self._sent = _Sent()
         self._socket = _Socket()
         self._extensions = {"timeout": timeout, "trace": self._socket} if self.secure else {"timeout": timeout}
         self._transport = httpx.AsyncHTTPTransport(
@@ -202,9 +203,35 @@ class _Lane:
         headers = {"host": url.netloc.decode("ascii"), **_ACCEPT, **request.headers}
         if request.body or request.method in _WITH_BODY:
             headers["content-length"] = str(len(request.body))
+        self._sent.out = False
+        if not request.body:
+            self._sent()
         return await self._transport.handle_async_request(
-            httpx.Request(request.method, url, headers=headers, stream=_Body(request.body), extensions=self._extensions)
+            httpx.Request(
+                request.method,
+                url,
+                headers=headers,
+                stream=_Body(request.body, self._sent),
+                extensions=self._extensions,
+            )
         )
+
+    def sent(self) -> bool:
+        """Whether the request that was sent last may have left whole."""
+        return self._sent.out
+
+    def sound(self) -> bool:
+        """Whether nothing of a further answer has come with this one, which the next request would take for its own.
+
+        httpcore looks for such bytes in the socket, not among those that it has read already, and nothing public
+        shows these; where its insides are others than today's, this sees nothing.
+        """
+        try:
+            inner: Any = self._transport._pool.connections[0]  # noqa: SLF001 (see above)
+            beyond, _ = inner._connection._h11_state.trailing_data  # noqa: SLF001 (see above)
+        except (AttributeError, IndexError):
+            return True
+        return not beyond
 
     async def aclose(self) -> None:
         # Whoever closes a lane has an answer or an error already; what goes wrong here changes neither.
@@ -213,13 +240,27 @@ class _Lane:
             await self._socket.aclose()
 
 
+class _Sent:
+    """Whether the last part of a request was given to the connection; without it nobody can carry it out."""
+
+    __slots__ = ("out",)
+
+    def __init__(self) -> None:
+        self.out = False
+
+    def __call__(self) -> None:
+        self.out = True
+        departed()
+
+
 class _Body(httpx.AsyncByteStream):
     """The body, once. httpx's own is an async generator, which trio reports when sending fails in its midst."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("_left", "_sent")
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, sent: _Sent) -> None:
         self._left = [body] if body else []
+        self._sent = sent
 
     def __aiter__(self) -> Self:
         return self
@@ -227,6 +268,7 @@ class _Body(httpx.AsyncByteStream):
     async def __anext__(self) -> bytes:
         if not self._left:
             raise StopAsyncIteration
+        self._sent()
         return self._left.pop()
 
 
@@ -275,9 +317,10 @@ class Borrowed:
         """
         if self._client.is_closed:
             raise MisusedClient("the httpx client that was given is closed")
-        return await _answered(self._send, request, self._total)
+        return await _answered(self._send, lambda: True, request, self._total)
 
     async def _send(self, request: Request) -> httpx.Response:
+        departed()  # the client's own transport may be anything, so nobody says when
         return await self._client.send(
             self._client.build_request(
                 request.method, request.url, headers=dict(request.headers), content=request.body
@@ -286,9 +329,10 @@ class Borrowed:
         )
 
 
-async def _answered(send: Callable[[Request], Awaitable[httpx.Response]], request: Request, total: float) -> Reply:
+async def _answered(
+    send: Callable[[Request], Awaitable[httpx.Response]], sent: Callable[[], bool], request: Request, total: float
+) -> Reply:
     """The one border: beyond it there are no errors of httpx, and no traceback through it."""
-    departed()
     handled = sys.exception()  # what the caller is handling just now is the caller's, traceback and all
     try:
         with anyio.move_on_after(total):
@@ -303,7 +347,7 @@ async def _answered(send: Callable[[Request], Awaitable[httpx.Response]], reques
         _forget(error, handled)
         raise
     # Only a deadline of our own ends up here: a cancellation from outside was raised again above.
-    raise ConnectionFailed(f"{request.url}: no complete answer within {total:g} s", maybe_carried_out=True)
+    raise ConnectionFailed(f"{request.url}: no complete answer within {total:g} s", maybe_carried_out=sent())
 
 
 #: What an error of httpx means, and whether the request may have been carried out; None where an answer came.
