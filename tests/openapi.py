@@ -1,0 +1,215 @@
+"""Cloudflare's own description of version 4 as a judge between a client and a service, in process.
+
+    async with connect(url, http=Checked(http)) as cf: ...        an adapter that judges what passes through it
+    httpx.AsyncClient(transport=CheckedTransport(transport))      the same for any program of httpx
+    check_request(...), check_reply(...)                          for whoever has the two at hand
+
+A request or a reply that the description refuses is an `AssertionError` that says what and where.
+The description (`../shared/v4/openapi-subset.json`) knows neither `/graphql` nor the batch of records: a
+GraphQL query is parsed and judged by `SCHEMA`, which holds what is known of the schema; a batch by its parts.
+Where the file is missing, `judge()` skips the test with the reason.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import graphql
+import httpx
+import pytest
+from openapi_core import OpenAPI
+from openapi_core.testing import MockRequest, MockResponse
+
+from cfclient.http import Http, Reply, Request
+from tests.conftest import SHARED
+
+__all__ = ["HOST", "SCHEMA", "Checked", "CheckedTransport", "check_query", "check_reply", "check_request", "judge"]
+
+#: the description's own server; whatever address is really asked, its path is judged as if it were here
+HOST = "https://api.cloudflare.com"
+BASE = "/client/v4"
+
+#: What programs of 2026 are known to ask of the GraphQL schema, and what they get.
+SCHEMA = graphql.build_schema(
+    """
+    scalar Date
+    scalar Time
+    scalar uint64
+    scalar string
+
+    type Query { viewer: Viewer }
+    type Viewer { zones(filter: ZoneFilter): [Zone!] }
+    input ZoneFilter { zoneTag: string }
+
+    type Zone {
+      zoneTag: string
+      httpRequests1dGroups(limit: uint64!, filter: Days): [Totals!]
+      httpRequests1hGroups(limit: uint64!, filter: Hours): [Totals!]
+      httpRequestsAdaptiveGroups(limit: uint64!, orderBy: [Order!], filter: Requests): [Group!]
+      firewallEventsAdaptiveGroups(limit: uint64!, orderBy: [Order!], filter: Hours): [Event!]
+    }
+    input Days { date_geq: Date, date_lt: Date }
+    input Hours { datetime_geq: Time, datetime_lt: Time }
+    input Requests { datetime_geq: Time, datetime_lt: Time, requestSource: string, verifiedBotCategory_neq: string }
+    enum Order { count_DESC count_ASC }
+
+    type Totals { sum: Sum, uniq: Uniq }
+    type Sum {
+      requests: uint64!
+      cachedRequests: uint64!
+      bytes: uint64!
+      cachedBytes: uint64!
+      pageViews: uint64!
+      threats: uint64!
+      ipClassMap: [IpClass!]
+      browserMap: [Browser!]
+    }
+    type IpClass { ipType: string, requests: uint64! }
+    type Browser { pageViews: uint64!, uaBrowserFamily: string }
+    type Uniq { uniques: uint64! }
+    type Group { count: uint64!, dimensions: Dimensions }
+    type Dimensions { clientIP: string, verifiedBotCategory: string }
+    type Event { count: uint64!, dimensions: EventDimensions }
+    type EventDimensions { clientIP: string, action: string }
+    """
+)
+
+
+@functools.cache
+def _description() -> OpenAPI | None:
+    path = SHARED / "v4" / "openapi-subset.json"
+    return OpenAPI.from_dict(json.loads(path.read_text())) if path.is_file() else None
+
+
+def judge() -> OpenAPI:
+    """The description, read once; without it the test is skipped."""
+    description = _description()
+    if description is None:
+        pytest.skip("the description of version 4 (../shared/v4/openapi-subset.json) is not beside this checkout")
+    return description
+
+
+def _place(url: str) -> tuple[str, dict[str, str]]:
+    """The path below /client/v4, and the parameters of the query."""
+    parts = urlsplit(url)
+    _, found, path = parts.path.partition(BASE)
+    assert found, f"{url}: the path of version 4 begins with {BASE}"
+    return path, dict(parse_qsl(parts.query, keep_blank_values=True))
+
+
+def _asked(method: str, url: str, headers: Mapping[str, str], body: bytes) -> MockRequest:
+    path, query = _place(url)
+    shown = {name.title(): value for name, value in headers.items()}
+    kind = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    return MockRequest(
+        HOST, method.lower(), BASE + path, args=query, headers=shown, data=body or None, content_type=kind
+    )
+
+
+def _explained(error: Exception) -> str:
+    causes: list[str] = []
+    link: BaseException | None = error
+    while link is not None:
+        causes += [str(link), *(str(more) for more in getattr(link, "schema_errors", ()))]
+        link = link.__cause__
+    return "; ".join(filter(None, causes))
+
+
+def check_query(body: bytes) -> None:
+    """Judges the body of a POST to /graphql."""
+    asked = json.loads(body)
+    problems = graphql.validate(SCHEMA, graphql.parse(asked["query"]))
+    assert [] == problems, f"the query is not of the known schema: {problems}"
+    assert asked.keys() <= {"query", "variables", "operationName"}, f"a query of {sorted(asked)}"
+
+
+def check_request(method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> None:
+    """Judges one request."""
+    description = judge()
+    path, _ = _place(url)
+    if path == "/graphql":
+        assert "POST" == method, f"{method} {url}"
+        check_query(body)
+        return
+    if path.endswith("/dns_records/batch"):
+        assert "POST" == method, f"{method} {url}"
+        _check_batch(url.removesuffix("/batch"), headers, json.loads(body))
+        return
+    try:
+        description.validate_request(_asked(method, url, headers, body))
+    except Exception as error:
+        raise AssertionError(f"{method} {url}: {_explained(error)}: {body[:300]!r}") from None
+
+
+def _check_batch(records: str, headers: Mapping[str, str], batch: dict[str, list[dict[str, Any]]]) -> None:
+    assert batch.keys() <= {"deletes", "patches", "puts", "posts"}, f"a batch of {sorted(batch)}"
+    for entry in batch.get("deletes", []):
+        assert {"id"} == entry.keys(), f"a delete of a batch has an id and nothing else: {entry}"
+    for kind, method in (("patches", "PATCH"), ("puts", "PUT"), ("posts", "POST")):
+        for entry in batch.get(kind, []):
+            given = {key: value for key, value in entry.items() if key != "id" or method == "POST"}
+            where = records if method == "POST" else f"{records}/{entry['id']}"
+            check_request(method, where, headers, json.dumps(given).encode())
+
+
+def check_reply(method: str, url: str, headers: Mapping[str, str], body: bytes, reply: Reply) -> None:
+    """Judges the reply to this request; what is no reply of the API (5xx, 429) is not described."""
+    description = judge()
+    path, _ = _place(url)
+    if path == "/graphql" or path.endswith("/dns_records/batch") or reply.status >= 500 or reply.status == 429:
+        return
+    kind = reply.headers.get("content-type", "application/json")
+    answer = MockResponse(reply.body, reply.status, dict(reply.headers), kind)
+    try:
+        description.validate_response(_asked(method, url, headers, body), answer)
+    except Exception as error:
+        raise AssertionError(
+            f"the reply to {method} {url} (HTTP {reply.status}): {_explained(error)}: {reply.body[:300]!r}"
+        ) from None
+
+
+class Checked:
+    """An adapter around another that judges every request, and every reply unless told otherwise."""
+
+    def __init__(self, http: Http, *, replies: bool = True) -> None:
+        judge()
+        self._http = http
+        self._replies = replies
+        #: how many requests have passed
+        self.passed = 0
+
+    async def exchange(self, request: Request, /) -> Reply:
+        """The reply, judged."""
+        check_request(request.method, request.url, request.headers, request.body)
+        reply = await self._http.exchange(request)
+        if self._replies:
+            check_reply(request.method, request.url, request.headers, request.body, reply)
+        self.passed += 1
+        return reply
+
+
+class CheckedTransport(httpx.AsyncBaseTransport):
+    """The same as a transport of httpx."""
+
+    def __init__(self, transport: httpx.AsyncBaseTransport, *, replies: bool = True) -> None:
+        judge()
+        self._transport = transport
+        self._replies = replies
+        self.passed = 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """The response, judged."""
+        body = await request.aread()
+        headers, url = dict(request.headers), str(request.url)
+        check_request(request.method, url, headers, body)
+        response = await self._transport.handle_async_request(request)
+        content = await response.aread()
+        if self._replies:
+            reply = Reply(status=response.status_code, headers=dict(response.headers), body=content)
+            check_reply(request.method, url, headers, body, reply)
+        self.passed += 1
+        return response
