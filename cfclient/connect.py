@@ -243,9 +243,10 @@ async def connect(
 
 
 def _v1(url: str, adapter: Http, *, allow_plain_http: bool) -> Connect:
-    from .backends.v1 import V1, checked_address
+    from .backends.v1 import DEFAULT_URL, V1
+    from .exchanges import checked_address
 
-    checked_address(url, allow_plain_http=allow_plain_http)
+    checked_address(url, allow_plain_http=allow_plain_http, example=DEFAULT_URL)
 
     def make(credentials: Credentials) -> Backend:
         return V1(adapter, credentials, url=url, allow_plain_http=allow_plain_http)

@@ -15,13 +15,10 @@ The echo of the request that some replies carry, key included, is never looked a
 from __future__ import annotations
 
 import functools
-import html
-import json
-import re
 import types
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, cast
-from urllib.parse import parse_qsl, quote, quote_plus, urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import attrs
 import msgspec
@@ -32,6 +29,7 @@ from .actions import ACTIONS, Action
 from .backend import Credentials
 from .errors import ApiError, InvalidInput, UnexpectedAnswer, refusal
 from .plain import WHOLE, Mismatch, explained, structure, to_str, unstructure
+from .replies import excerpt, hidden, is_transient, no_json
 
 __all__ = ["encode", "form", "hidden", "pairs", "parse", "raw", "read", "write", "write_error"]
 
@@ -136,15 +134,15 @@ def raw(action: Action[Any], body: bytes, *, status: int = 200, hide: Iterable[s
         data = msgspec.json.decode(body)
     except _NOT_JSON:
         raise UnexpectedAnswer(
-            _not_json(action, body, status),
+            f"{action.wire_name}: {no_json(body, status)}{_retired(status)}",
             status=status,
-            excerpt=_excerpt(body, hide),
-            transient=_is_transient(status),
+            excerpt=excerpt(body, hide),
+            transient=is_transient(status),
         ) from None
     if not isinstance(data, dict) or "result" not in data:
         reason = f"{action.wire_name}: the answer is JSON, but not a reply of this API: it has no `result`"
         raise UnexpectedAnswer(
-            reason + _retired(status), status=status, excerpt=_excerpt(body, hide), transient=status >= 500
+            reason + _retired(status), status=status, excerpt=excerpt(body, hide), transient=status >= 500
         )
     data.pop("request", None)
     if data["result"] != "success":
@@ -157,56 +155,10 @@ def raw(action: Action[Any], body: bytes, *, status: int = 200, hide: Iterable[s
     return data
 
 
-def _not_json(action: Action[Any], body: bytes, status: int) -> str:
-    """Why this is no reply, in words that a person can act on."""
-    start = body[:200].lstrip().lower()
-    if 300 <= status < 400:
-        what = "the address redirects, and a redirect is not followed with a key in the body"
-    elif not body:
-        what = "the answer is empty"
-    elif start.startswith(b"<"):
-        what = "the answer is an HTML page, not JSON"
-    elif start.startswith((b"{", b"[")):
-        try:
-            body.decode()
-            what = "the answer is truncated or broken JSON"
-        except UnicodeDecodeError:
-            what = "the answer is not valid UTF-8"
-    else:
-        what = "the answer is not JSON"
-    return f"{action.wire_name}: {what}{_retired(status)}"
-
-
-def _is_transient(status: int) -> bool:
-    """Whether bytes that are no reply may be one the next time: not where the address itself is wrong."""
-    return status < 300 or status >= 500
-
-
 def _retired(status: int) -> str:
     if status not in {404, 410}:
         return ""
     return "; CloudFlare retired version 1 of its API in 2018, so is this the address you mean?"
-
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
-
-
-def hidden(text: str, hide: Iterable[str]) -> str:
-    """The text without these secrets, in whatever form they are echoed, and without control characters."""
-    for secret in filter(None, hide):
-        escaped = json.dumps(secret)[1:-1]
-        forms = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret), html.escape(secret)}
-        forms |= {escaped, escaped.replace("/", "\\/"), secret.replace("/", "\\/")}
-        longest_first = sorted(forms, key=len, reverse=True)
-        text = re.sub("|".join(map(re.escape, longest_first)), "***", text, flags=re.IGNORECASE)
-    return _CONTROL.sub(" ", text)
-
-
-def _excerpt(body: bytes, hide: Iterable[str]) -> str:
-    """The beginning of a body, secrets removed before it is cut, so that no part of one is left."""
-    text = hidden(body[:4096].decode("utf-8", "replace"), hide)
-    # A secret may be cut in two by the 4,096th byte; far fewer characters are shown.
-    return text[:160].strip()
 
 
 # -- The reply: values from plain data and back ------------------------------------------------------

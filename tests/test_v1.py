@@ -20,7 +20,7 @@ import cfclient
 from cfclient import actions as act
 from cfclient import models, wire
 from cfclient.actions import ACTIONS
-from cfclient.backends.v1 import DEFAULT_URL, checked_address
+from cfclient.backends.v1 import DEFAULT_URL
 from cfclient.client import Client
 from cfclient.errors import (
     ApiError,
@@ -32,6 +32,7 @@ from cfclient.errors import (
     Unauthorized,
     UnexpectedAnswer,
 )
+from cfclient.exchanges import checked_address
 from tests.samples import CREDENTIALS, EXAMPLES
 from tests.test_wire import PINNED
 
@@ -352,7 +353,7 @@ def chain(error: BaseException) -> list[BaseException]:
 )
 def test_an_address_to_which_a_key_may_be_sent(url: str) -> None:
     """https, or this very machine."""
-    assert url == checked_address(url)
+    assert url == checked_address(url, example=DEFAULT_URL)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +377,7 @@ def test_an_address_to_which_a_key_may_be_sent(url: str) -> None:
 def test_any_other_address_is_refused(url: str, words: str) -> None:
     """Before anything is sent, with what would be right."""
     with pytest.raises(ConfigurationError, match=words.replace("(", r"\(")):
-        checked_address(url)
+        checked_address(url, example=DEFAULT_URL)
 
 
 async def test_plain_http_is_sent_where_it_is_asked_for_by_name() -> None:

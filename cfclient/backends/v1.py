@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import email.utils
-import ipaddress
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any, Final, TypeVar, cast
-from urllib.parse import urlsplit
 
 from cfclient import limits, wire
 from cfclient._version import __version__
 from cfclient.actions import Action
 from cfclient.backend import Credentials
-from cfclient.errors import CloudflareError, ConfigurationError, ConnectionFailed, RateLimited, UnexpectedAnswer
+from cfclient.errors import CloudflareError, ConfigurationError, RateLimited, UnexpectedAnswer
+from cfclient.exchanges import checked_address, exchanged
 from cfclient.http import Http, Reply, Request
+from cfclient.replies import seconds, without_frames
 
-__all__ = ["DEFAULT_URL", "V1", "checked_address"]
+__all__ = ["DEFAULT_URL", "V1"]
 
 T = TypeVar("T")
 
@@ -28,38 +26,6 @@ _HEADERS: Final = {
     "accept": "application/json",
     "user-agent": f"cfclient/{__version__}",
 }
-
-
-def checked_address(url: str, *, allow_plain_http: bool = False) -> str:
-    """The address, if a key may be sent there: https, or http to this very machine."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-        sound = parts.scheme in {"http", "https"} and bool(host) and parts.port != 0
-        # urlsplit drops or keeps what an HTTP library may read otherwise, and then the key goes elsewhere.
-        sound = sound and url.isascii() and url.isprintable() and not set(url) & set(" \\")
-    except ValueError:
-        sound, host, parts = False, "", urlsplit("")
-    if not sound:
-        raise ConfigurationError(f"{url!r} is not an address: expected an absolute URL such as {DEFAULT_URL}")
-    if parts.username is not None:
-        raise ConfigurationError("the address holds a user name or password; give them as email= and token=")
-    if parts.query or parts.fragment:
-        raise ConfigurationError("the address has a query or a fragment; the API takes its parameters in the body")
-    if parts.scheme == "http" and not allow_plain_http and not _is_loopback(host):
-        raise ConfigurationError(
-            f"{url!r} would send the API key unencrypted; use https, or say allow_plain_http=True to mean it"
-        )
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class V1:
@@ -75,7 +41,7 @@ class V1:
             )
         self._http = http
         self._credentials = credentials
-        self._url = checked_address(url, allow_plain_http=allow_plain_http)
+        self._url = checked_address(url, allow_plain_http=allow_plain_http, example=DEFAULT_URL)
 
     def __repr__(self) -> str:
         """Where, and for whom."""
@@ -96,33 +62,14 @@ class V1:
         try:
             return read(action, reply.body, status=reply.status, hide=(credentials.key,))
         except CloudflareError as error:
-            failure = _as_limited(_without_frames(error), reply, action)
+            failure = _as_limited(without_frames(error), reply, action)
         raise failure
 
     async def _exchange(self, action: Action[Any], credentials: Credentials) -> Reply:
-        try:
-            # The body holds the key, so it is never a local: a kept exception keeps the frame's locals.
-            return await self._http.exchange(
-                Request(method="POST", url=self._url, headers=_HEADERS, body=wire.form(action, credentials))
-            )
-        except ConnectionFailed as error:
-            # What an adapter quotes of a foreign error may hold the request.
-            hidden = wire.hidden(error.reason, (credentials.key,))
-            if hidden == error.reason:
-                raise
-            failure = ConnectionFailed(hidden, maybe_carried_out=error.maybe_carried_out)
-        except CloudflareError:
-            raise
-        except Exception as error:
-            reason = f"the HTTP adapter failed ({type(error).__name__})"
-            failure = ConnectionFailed(reason, maybe_carried_out=True)
-        raise failure
+        def request() -> Request:
+            return Request(method="POST", url=self._url, headers=_HEADERS, body=wire.form(action, credentials))
 
-
-def _without_frames(error: CloudflareError) -> CloudflareError:
-    """The error, without the frames that read the reply: a reply may echo the key, and they hold it."""
-    error.__context__ = error.__cause__ = None
-    return error.with_traceback(None)
+        return await exchanged(self._http, request, lambda: credentials.key)
 
 
 def _as_limited(error: CloudflareError, reply: Reply, action: Action[Any]) -> CloudflareError:
@@ -133,17 +80,5 @@ def _as_limited(error: CloudflareError, reply: Reply, action: Action[Any]) -> Cl
     if reply.status == 429 and isinstance(error, UnexpectedAnswer):
         error = RateLimited("too many requests (HTTP 429)", code=None, action=action.wire_name)
     if isinstance(error, RateLimited) or (isinstance(error, UnexpectedAnswer) and error.transient):
-        error.retry_after = _seconds(reply.headers.get("retry-after", ""))
+        error.retry_after = seconds(reply.headers.get("retry-after", ""))
     return error
-
-
-def _seconds(retry_after: str) -> float | None:
-    """The seconds to wait that a `Retry-After` says, in seconds or as a date (RFC 9110 §10.2.3)."""
-    text = retry_after.strip()
-    if text.isascii() and text.isdecimal() and len(text) <= 9:
-        return float(text)
-    try:
-        date = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
