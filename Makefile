@@ -3,13 +3,17 @@
 #   make test    the tests (PYTEST_ARGS="-k paging" for some of them)
 #   make check   formatting, lint, types, and the direction of imports
 #   make bench   the benchmarks
+#   make simulate SEEDS=10000   clients and faults on a mock clock; SEED=123 replays one, step by step
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
+SEEDS ?= 200
+SEED ?=
+SIMULATE_ARGS ?=
 
-.PHONY: demo test check bench
+.PHONY: demo test check bench simulate
 
 demo: $(VENV)/.demo
 	@$(BIN)/cfclient audit --demo; code=$$?; [ $$code -eq 1 ] || exit $$code
@@ -26,6 +30,9 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.bulk
+
+simulate: $(VENV)/.dev
+	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(SIMULATE_ARGS)
 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
