@@ -51,7 +51,7 @@ _UNBOUNDED: Final = 8192
 
 
 @contextmanager
-def destination(path: Path | None, output_format: Format) -> Iterator[TextIO]:
+def destination(path: Path | None, output_format: str) -> Iterator[TextIO]:
     """Where the text goes; without a path to standard output.
 
     A file is written under another name beside its place and moved there at the end, so that nobody ever

@@ -123,7 +123,39 @@ class Output:
     traceback: Traceback = False
 
 
+ReportFormat = Literal["table", "json", "jsonl", "csv", "markdown", "sarif", "html", "parquet"]
+
+
+@Parameter(name="*", group=_OUTPUT)
+@attrs.frozen(kw_only=True)
+class ReportOutput:
+    """In what form a report is written, and where to."""
+
+    format: Annotated[
+        ReportFormat,
+        Parameter(
+            help="table and html for people, markdown for issues, sarif for code hosts, json, jsonl (a line each) "
+            "and csv for programs, parquet (three files in the folder -o) for databases."
+        ),
+    ] = "table"
+    output: Annotated[
+        Path | None,
+        Parameter(
+            name=["--output", "-o"],
+            help="A file instead of standard output. It appears when it is complete; with jsonl it grows line by line.",
+        ),
+    ] = None
+    with_records: Annotated[
+        bool, flag("With json and jsonl: each zone's settings and records too, for cfclient diff.")
+    ] = False
+    files: Annotated[str, Parameter(help="With sarif: where the file of a zone stands in the repository.")] = (
+        "zones/{zone}.zone"
+    )
+    traceback: Traceback = False
+
+
 Level = Literal["info", "low", "medium", "high", "critical"]
 
 DEFAULT_ACCOUNT: Final = Account()
 DEFAULT_OUTPUT: Final = Output()
+DEFAULT_REPORT: Final = ReportOutput()

@@ -31,15 +31,21 @@ broken off.
 records' names with spaces between them. A zone that could not be read is a row with the rule `not-read`
 and the reason as its message.
 
+With `with_records`, an entry of either has the key `snapshot` too: `{"settings": {field: value}, "records":
+[{field: value}]}`, under the API's names; it is what `cfclient diff` compares.
+
+`markdown` is a document with a section per rule, `sarif` a log for code hosts, `html` a page for a browser
+(the extra `html`). Parquet is three files, so `ParquetReport` takes a folder (the extra `parquet`).
+
 `table` is for people: the summary, then the findings, worst first. It needs rich (the extra `cli`).
 
-What the service sent may be hostile. JSON is all ASCII; in the other two, control characters and those
+What the service sent may be hostile. JSON is all ASCII; everywhere else, control characters and those
 that turn the direction of writing are shown as escapes, and no cell of the CSV begins like a formula.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Final, TextIO
 
 from cfclient.audit.model import Rule
@@ -47,8 +53,12 @@ from cfclient.audit.rules import RULES
 from cfclient.errors import InvalidInput
 
 from .as_csv import CsvReport
+from .as_html import HtmlReport
 from .as_json import JsonReport
 from .as_jsonl import JsonLinesReport
+from .as_markdown import MarkdownReport
+from .as_parquet import ParquetReport
+from .as_sarif import SarifReport
 from .as_table import TableReport
 from .plain import SCHEMA_VERSION, Report
 
@@ -59,15 +69,19 @@ __all__ = [
     "FORMATS",
     "SCHEMA_VERSION",
     "CsvReport",
+    "HtmlReport",
     "JsonLinesReport",
     "JsonReport",
+    "MarkdownReport",
+    "ParquetReport",
     "Report",
+    "SarifReport",
     "TableReport",
     "reporter",
 ]
 
 #: What `reporter` makes.
-FORMATS: Final = ("table", "json", "jsonl", "csv")
+FORMATS: Final = ("table", "json", "jsonl", "csv", "markdown", "sarif", "html")
 
 
 def reporter(
@@ -76,25 +90,36 @@ def reporter(
     *,
     rules: Iterable[Rule] = RULES,
     console: Console | None = None,
+    with_records: bool = False,
+    files: str = "zones/{zone}.zone",
 ) -> Report:
     """A report of one of the `FORMATS`.
 
     Args:
-        format: "table", "json", "jsonl" or "csv".
+        format: "table", "json", "jsonl", "csv", "markdown", "sarif" or "html".
         stream: where it is written to.
-        rules: those of the audit; the JSON formats list them.
+        rules: those of the audit; most formats say what they are about.
         console: for the table, instead of one that rich makes for the stream.
+        with_records: for the JSON formats, that each zone's settings and records are written too.
+        files: for SARIF, where the file of a zone stands, with `{zone}` for its name.
     """
-    if format == "json":
-        return JsonReport(stream, rules=rules)
-    if format == "jsonl":
-        return JsonLinesReport(stream, rules=rules)
-    if format == "csv":
-        return CsvReport(stream)
-    if format != "table":
+    if format not in FORMATS:
         raise InvalidInput.of("format", format, f"one of {', '.join(FORMATS)}")
-    if console is None:
-        from rich.console import Console
+    if with_records and format not in {"json", "jsonl"}:
+        raise InvalidInput.of("with_records", with_records, "False: only json and jsonl carry records")
+    make: Mapping[str, Callable[[], Report]] = {
+        "table": lambda: TableReport(console or _console(stream)),
+        "json": lambda: JsonReport(stream, rules=rules, with_records=with_records),
+        "jsonl": lambda: JsonLinesReport(stream, rules=rules, with_records=with_records),
+        "csv": lambda: CsvReport(stream),
+        "markdown": lambda: MarkdownReport(stream, rules=rules),
+        "sarif": lambda: SarifReport(stream, rules=rules, files=files),
+        "html": lambda: HtmlReport(stream, rules=rules),
+    }
+    return make[format]()
 
-        console = Console(file=stream)
-    return TableReport(console)
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    return Console(file=stream)

@@ -15,17 +15,18 @@ __all__ = ["JsonReport"]
 
 
 class JsonReport:
-    """One JSON object, written at the end; until then it keeps the findings, and no records."""
+    """One JSON object, written at the end; until then it keeps the findings, and records if asked for."""
 
-    def __init__(self, stream: TextIO, *, rules: Iterable[Rule] = RULES) -> None:
+    def __init__(self, stream: TextIO, *, rules: Iterable[Rule] = RULES, with_records: bool = False) -> None:
         self._stream = stream
+        self._with_records = with_records
         self._rules = [rule_out(rule) for rule in rules]
         self._zones: list[Plain] = []
 
     def zone(self, audit: ZoneAudit) -> None:
         """Keeps what the zone's entry needs."""
         if audit.failure is None:
-            self._zones.append(zone_out(audit))
+            self._zones.append(zone_out(audit, with_records=self._with_records))
 
     def finish(self, summary: Summary) -> None:
         """Writes the object."""

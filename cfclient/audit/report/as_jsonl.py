@@ -17,8 +17,9 @@ __all__ = ["JsonLinesReport"]
 class JsonLinesReport:
     """A JSON object a line, each written when its zone is finished."""
 
-    def __init__(self, stream: TextIO, *, rules: Iterable[Rule] = RULES) -> None:
+    def __init__(self, stream: TextIO, *, rules: Iterable[Rule] = RULES, with_records: bool = False) -> None:
         self._stream = stream
+        self._with_records = with_records
         self._rules = [rule_out(rule) for rule in rules]
 
     def _write(self, kind: str, line: Plain) -> None:
@@ -28,7 +29,7 @@ class JsonLinesReport:
     def zone(self, audit: ZoneAudit) -> None:
         """Writes the zone's line."""
         if audit.failure is None:
-            self._write("zone", zone_out(audit))
+            self._write("zone", zone_out(audit, with_records=self._with_records))
         else:
             self._write("failure", failure_out(audit.zone, audit.failure))
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
-from cfclient.audit.model import Finding, Rule, Summary, ZoneAudit
+from cfclient.audit.model import Excepted, Finding, Rule, Summary, ZoneAudit
+from cfclient.plain import natural
 
 __all__ = [
     "SCHEMA_VERSION",
     "Plain",
     "Report",
     "count",
+    "excepted_rows",
     "failure_out",
     "finding_out",
     "rule_out",
+    "said",
     "summary_out",
     "zone_out",
 ]
@@ -46,14 +50,34 @@ def finding_out(finding: Finding) -> Plain:
     }
 
 
-def zone_out(audit: ZoneAudit) -> Plain:
-    """A zone that was read."""
+def said(finding: Finding) -> str:
+    """What is wrong, with what else is to be said of it."""
+    return f"{finding.message} ({finding.note})" if finding.note else finding.message
+
+
+def zone_out(audit: ZoneAudit, *, with_records: bool = False) -> Plain:
+    """A zone that was read, with its settings and records if asked for."""
+    snapshot = {"settings": natural(audit.settings), "records": natural(audit.records)} if with_records else None
     return {
         "zone": audit.zone,
         "records": len(audit.records),
         "findings": [finding_out(finding) for finding in audit.findings],
         "not_checked": [{"rule": rule, "reason": reason} for rule, reason in audit.not_checked],
+        **({"snapshot": snapshot} if snapshot else {}),
     }
+
+
+def excepted_rows(excepted: Iterable[Excepted]) -> list[tuple[str, ...]]:
+    """Zone, what was found and by which rule, the last day on which that is no finding, and why it is none."""
+    return sorted(
+        (
+            one.finding.zone,
+            f"{one.finding.message} ({one.finding.rule})",
+            one.exemption.until.isoformat(),
+            one.exemption.reason,
+        )
+        for one in excepted
+    )
 
 
 def failure_out(zone: str, reason: str) -> Plain:
