@@ -13,11 +13,12 @@ Three rules hold for every class:
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Final, Generic, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, TypeVar
 
 import attrs
+import msgspec
 
 __all__ = [
     "ABSENT",
@@ -59,6 +60,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+R = TypeVar("R", bound="_Row")
 
 
 class OpenStr(enum.StrEnum):
@@ -258,35 +260,64 @@ class Page(Generic[T]):
     objs: tuple[T, ...] = ()
 
 
-@attrs.frozen(kw_only=True)
-class RecordProps:
+class _Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What comes 180 times a page: msgspec reads a struct in less than half the time of an attrs class."""
+
+    __attrs_attrs__: ClassVar[tuple[Any, ...]]
+
+
+def _like_attrs(*absent: str) -> Callable[[type[R]], type[R]]:
+    """Makes `attrs.fields`, `has`, `evolve` and `asdict`, and so cattrs, take a struct for one of their classes.
+
+    Args:
+        absent: the fields that a reply leaves out where there is no value.
+    """
+
+    def listed(cls: type[R]) -> type[R]:
+        fields: dict[str, Any] = {
+            field.name: attrs.field(
+                default=attrs.NOTHING if field.required else field.default,
+                metadata=ABSENT if field.name in absent else {},
+                type=cls.__annotations__[field.name],
+            )
+            for field in msgspec.structs.fields(cls)
+        }
+        namesake = attrs.make_class(cls.__name__, fields, kw_only=True)
+        cls.__attrs_attrs__ = attrs.fields(namesake)
+        return cls
+
+    return listed
+
+
+@_like_attrs("proxiable", "cloud_on", "cf_open", "vanity_lock", "ssl", "expired_ssl", "expiring_ssl", "pending_ssl")
+class RecordProps(_Row, frozen=True, kw_only=True, gc=False):
     """What can be done with a record, and what its certificate is up to (§3.3)."""
 
-    proxiable: BitBool | None = attrs.field(default=None, metadata=ABSENT)
-    cloud_on: BitBool | None = attrs.field(default=None, metadata=ABSENT)
-    cf_open: BitBool | None = attrs.field(default=None, metadata=ABSENT)
-    vanity_lock: BitBool | None = attrs.field(default=None, metadata=ABSENT)
-    ssl: BitBool | None = attrs.field(default=None, metadata=ABSENT)
-    expired_ssl: BitBool | None = attrs.field(default=None, metadata=ABSENT)
-    expiring_ssl: BitBool | None = attrs.field(default=None, metadata=ABSENT)
-    pending_ssl: BitBool | None = attrs.field(default=None, metadata=ABSENT)
+    proxiable: BitBool | None = None
+    cloud_on: BitBool | None = None
+    cf_open: BitBool | None = None
+    vanity_lock: BitBool | None = None
+    ssl: BitBool | None = None
+    expired_ssl: BitBool | None = None
+    expiring_ssl: BitBool | None = None
+    pending_ssl: BitBool | None = None
 
 
-@attrs.frozen(kw_only=True)
-class MxProps:
+@_like_attrs("auto")
+class MxProps(_Row, frozen=True, kw_only=True, gc=False):
     """What an MX record says beside its priority; seen in real replies only."""
 
-    auto: bool | None = attrs.field(default=None, metadata=ABSENT)
+    auto: bool | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Record:
+@_like_attrs("rec_tag", "rec_hash", "mx")
+class Record(_Row, frozen=True, kw_only=True, gc=False):
     """A DNS record (§3.3, §5.1, §5.2)."""
 
     rec_id: str
     #: the older name of rec_hash; a reply carries one of the two
-    rec_tag: str | None = attrs.field(default=None, metadata=ABSENT)
-    rec_hash: str | None = attrs.field(default=None, metadata=ABSENT)
+    rec_tag: str | None = None
+    rec_hash: str | None = None
     zone_name: str | None = None
     #: the absolute name
     name: str
@@ -308,7 +339,7 @@ class Record:
     #: True: the proxy (the orange cloud) is on
     service_mode: TextBool | None = None
     props: RecordProps | None = None
-    mx: MxProps | None = attrs.field(default=None, metadata=ABSENT)
+    mx: MxProps | None = None
 
 
 @attrs.frozen(kw_only=True)

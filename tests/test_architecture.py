@@ -212,7 +212,7 @@ asyncio.run(main())
 """
     done = loaded_by(f"exec({code!r})")
 
-    assert set() == done & HEAVY
+    assert set() == done & HEAVY - {"msgspec"}  # records are structs of its
 
 
 # -- the metadata -------------------------------------------------------------------------------------

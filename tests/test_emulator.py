@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import anyio
 import attrs
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -747,7 +748,7 @@ def test_the_state_goes_through_json() -> None:
 def test_even_odd_records_go_through_json() -> None:
     """What no emulator writes: other types, other props, other settings, nothing at all."""
     record = make_record("example.com", models.RecordType("CAA"), "example.com", '0 issue "ca.example"', rec_id="x9")
-    odd = attrs.evolve(
+    odd = msgspec.structs.replace(
         record, rec_hash=None, rec_tag="tag", ttl=None, service_mode=None, prio=0, props=models.RecordProps(ssl=True)
     )
     bare = models.Record(rec_id="7", name="sub.example.com", type=models.RecordType.A, content="192.0.2.1")

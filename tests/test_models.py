@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cfclient import models
+from cfclient.models import Record, RecordProps, RecordType
 from cfclient.plain import natural
 from tests.samples import ANSWER_STRATEGIES
 
@@ -87,3 +88,17 @@ def test_natural_data_are_json(answer: Any) -> None:
             stack += item
         else:
             assert type(item) in {str, int, float, bool, type(None)}
+
+
+def test_attrs_takes_the_structs_for_its_own() -> None:
+    """Records are structs, and whoever treats them as attrs classes, as all others are, need not know."""
+    props = RecordProps(ssl=True)
+    record = Record(rec_id="1", name="www.example.com", type=RecordType.A, props=props)
+
+    assert attrs.has(Record)
+    assert [field.name for field in attrs.fields(Record)] == list(Record.__struct_fields__)
+    assert attrs.evolve(cast("Any", record), ttl=300).ttl == 300
+    assert attrs.asdict(cast("Any", record))["props"]["ssl"] is True
+    assert {"rec_tag", "rec_hash", "mx"} == {f.name for f in attrs.fields(Record) if "absent" in f.metadata}
+    with pytest.raises(AttributeError):
+        record.ttl = 300  # type: ignore[misc]  # frozen, as the type checker says too
