@@ -94,9 +94,10 @@ def test_attrs_takes_the_structs_for_its_own() -> None:
     """Records are structs, and whoever treats them as attrs classes, as all others are, need not know."""
     props = RecordProps(ssl=True)
     record = Record(rec_id="1", name="www.example.com", type=RecordType.A, props=props)
+    names = list(Record.__struct_fields__)
 
     assert attrs.has(Record)
-    assert [field.name for field in attrs.fields(Record)] == list(Record.__struct_fields__)
+    assert [field.name for field in attrs.fields(Record)] == names
     assert attrs.evolve(cast("Any", record), ttl=300).ttl == 300
     assert attrs.asdict(cast("Any", record))["props"]["ssl"] is True
     assert {"rec_tag", "rec_hash", "mx"} == {f.name for f in attrs.fields(Record) if "absent" in f.metadata}
