@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from .errors import InvalidInput
 
 __all__ = [
+    "MAX_NAME",
+    "MAX_TXT_OCTETS",
     "canonical",
     "domain_name",
     "flag",

@@ -254,9 +254,8 @@ def _furnish(draft: _Draft, size: int) -> None:
     else:
         draft.add(MX, "@", f"mx{rng.randint(1, 9)}.mail-host.example", prio=10)
         draft.add(TXT, "@", "v=spf1 include:_spf.mail-host.example ~all")
-    draft.add(
-        TXT, "_dmarc", f"v=DMARC1; p={rng.choice(['none', 'quarantine', 'reject'])}; rua=mailto:dmarc@{draft.name}"
-    )
+    draft.add(TXT, "_dmarc", f"v=DMARC1; p={rng.choice(['quarantine', 'reject'])}; rua=mailto:dmarc@{draft.name}")
+    draft.add(TXT, "mail._domainkey", f"v=DKIM1; k=rsa; p=MIGfMA0{draft.token(209)}")
     if size > 7 and rng.random() < 0.5:
         draft.add(AAAA, "@", draft.address6(_PROXIED6), service_mode=True)
     fillers, weights = list(_FILLERS), list(_FILLERS.values())
@@ -270,15 +269,15 @@ def _settle(draft: _Draft) -> None:
     """Settings as people have them."""
     rng = draft.rng
     draft.settings = {
-        "ipv46": rng.choice([IPv6Mode.FULL, IPv6Mode.FULL, IPv6Mode.OFF, IPv6Mode.SAFE]),
+        "ipv46": rng.choice([IPv6Mode.FULL, IPv6Mode.FULL, IPv6Mode.FULL, IPv6Mode.SAFE]),
         "ob": rng.random() < 0.8,
         "cache_lvl": rng.choice(
-            [CacheLevel.AGGRESSIVE, CacheLevel.AGGRESSIVE, CacheLevel.BASIC, CacheLevel.SIMPLIFIED]
+            [CacheLevel.AGGRESSIVE, CacheLevel.AGGRESSIVE, CacheLevel.AGGRESSIVE, CacheLevel.SIMPLIFIED]
         ),
         "async_": rng.choice([RocketLoader.OFF, RocketLoader.OFF, RocketLoader.AUTOMATIC, RocketLoader.MANUAL]),
-        "chl_ttl": rng.choice([900, 1800, 3600]),
+        "chl_ttl": rng.choice([900, 1800, 2700]),
         "exp_ttl": rng.choice([7200, 14_400, 86_400]),
-        "hotlink": rng.random() < 0.2,
+        "hotlink": True,
         "img": rng.choice([ImageSettings.OFF, ImageSettings.OFF, ImageSettings.POLISH, ImageSettings.POLISH_JPEG]),
         "lazy": rng.random() < 0.2,
         "minify": Minify(rng.randint(0, 7)),
@@ -286,12 +285,10 @@ def _settle(draft: _Draft) -> None:
             [
                 SecurityLevel.MEDIUM,
                 SecurityLevel.MEDIUM,
-                SecurityLevel.LOW,
                 SecurityLevel.HIGH,
-                SecurityLevel.UNDER_ATTACK,
             ]
         ),
-        "ssl": rng.choice([SslMode.FULL, SslMode.STRICT]),
+        "ssl": SslMode.STRICT,
         "waf_profile": rng.choice([WafProfile.HIGH, WafProfile.LOW]),
     }
 
@@ -379,7 +376,8 @@ def _mx_to_address(draft: _Draft) -> None:
 
 def _ns_to_cname(draft: _Draft) -> None:
     draft.add(CNAME, "ns-alias", "ns1.dns-host.example")
-    draft.add(NS, "delegated", f"ns-alias.{draft.name}", ttl=86_400)
+    for target in (f"ns-alias.{draft.name}", "ns2.dns-host.example"):
+        draft.add(NS, "delegated", target, ttl=86_400)
 
 
 def _obsolete_type(draft: _Draft) -> None:

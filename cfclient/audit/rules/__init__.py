@@ -6,23 +6,39 @@ What holds for all of them:
 - A setting or a flag that is None was not reported: it is neither on nor off.
 - The apex may hold a CNAME: the service answers with the addresses behind it, so nobody outside sees one.
 
-`mend` speaks of a client `cf`. Where version 1 can only read a setting, it says so.
+`mend` speaks of a client `cf`. Where no action of the API writes a setting, it says so.
 """
 
 from __future__ import annotations
 
-import itertools
+import types
+from collections.abc import Mapping
 from typing import Final
 
 from cfclient.audit.model import Rule
 
-from . import addresses, caching, mail, origin, records, security, targets, transport
+from . import addresses, caa_dnssec, caching, cname, mail, origin, records, security, targets, transport
 
-__all__ = ["RULES"]
+__all__ = ["AREAS", "OPTIONAL", "RULES"]
 
-#: Every rule, area by area: first what settings say, then what records do.
-RULES: Final[tuple[Rule, ...]] = tuple(
-    itertools.chain.from_iterable(
-        area.RULES for area in (transport, security, caching, origin, addresses, targets, mail, records)
-    )
+#: Every rule by its area: first what settings say, then what records do.
+AREAS: Final[Mapping[str, tuple[Rule, ...]]] = types.MappingProxyType(
+    {
+        "transport": transport.RULES,
+        "security": security.RULES + security.OPTIONAL,
+        "caching": caching.RULES + caching.OPTIONAL,
+        "caa-dnssec": caa_dnssec.RULES,
+        "origin": origin.RULES + origin.OPTIONAL,
+        "addresses": addresses.RULES,
+        "cname": cname.RULES,
+        "targets": targets.RULES,
+        "mail": mail.RULES,
+        "records": records.RULES,
+    }
 )
+
+#: The rules that people disagree about: they are checked where they are selected by name.
+OPTIONAL: Final[tuple[Rule, ...]] = security.OPTIONAL + caching.OPTIONAL + origin.OPTIONAL
+
+#: The rules that are checked unless something else is said.
+RULES: Final[tuple[Rule, ...]] = tuple(rule for rules in AREAS.values() for rule in rules if rule not in OPTIONAL)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Final
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
+from cfclient.audit.model import Check, Fault, ZoneData
 from cfclient.models import HOST_TYPES, Record, RecordType
 from cfclient.shapes import canonical
 
@@ -21,7 +23,12 @@ __all__ = [
     "A",
     "Address",
     "comparable",
+    "dashboard",
+    "delegated",
+    "inside",
     "plain_text",
+    "reports",
+    "target_of",
     "to_address",
 ]
 
@@ -50,7 +57,12 @@ _STRINGS: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 def plain_text(content: str) -> str:
     """The text of a TXT record: its strings joined where it is quoted as in a zone file (RFC 7208 §3.3)."""
     strings = _STRINGS.findall(content) if content.lstrip().startswith('"') else []
-    return re.sub(r"\\(.)", r"\1", "".join(strings)) if strings else content
+    return re.sub(r"\\([0-9]{3}|.)", _unescaped, "".join(strings), flags=re.DOTALL) if strings else content
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1]
+    return chr(int(code) % 256) if len(code) == 3 else code
 
 
 def comparable(record: Record) -> str:
@@ -60,3 +72,40 @@ def comparable(record: Record) -> str:
     if record.type in HOST_TYPES:
         return canonical(" ".join(record.content.split()))
     return plain_text(record.content) if record.type in {TXT, SPF} else record.content
+
+
+def target_of(record: Record) -> str:
+    """The host name that a record points to: the last word, since an SRV's weight and port stand before it."""
+    words = record.content.split()
+    return "." if words and words[-1] == "." else canonical(words[-1]) if words else ""
+
+
+def inside(data: ZoneData, name: str) -> bool:
+    """Whether a name belongs to the zone."""
+    return name == data.zone or name.endswith(f".{data.zone}")
+
+
+def delegated(data: ZoneData, name: str) -> bool:
+    """Whether a name lies at or below one that is handed to other servers, whose records are not here."""
+    while name != data.zone and name:
+        if data.at(name, NS):
+            return True
+        name = name.partition(".")[2]
+    return False
+
+
+def reports(field: str, wrong: Callable[[Any], bool], sentence: str | Callable[[Any], str]) -> Check:
+    """The function of a rule about one setting: where it is wrong, the sentence is said."""
+
+    def check(data: ZoneData) -> Iterator[Fault]:
+        found = getattr(data.settings, field)
+        if wrong(found):
+            yield Fault(sentence if isinstance(sentence, str) else sentence(found))
+
+    return check
+
+
+def dashboard(place: str, setting: str, value: str, when: str = "") -> str:
+    """How a setting is mended that no action of the API writes."""
+    more = f", {when}" if when else ""
+    return f"Dashboard, {place}: set it{more}; on today's API PATCH /zones/ID/settings/{setting} ({value})."

@@ -1,22 +1,24 @@
-"""What an MX or an NS points to."""
+"""What an MX, an NS or an SRV points to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from cfclient.audit.model import Fault, Rule, Severity, ZoneData
+from cfclient.audit.model import Check, Fault, Rule, Severity, ZoneData
 from cfclient.models import RecordType
 from cfclient.shapes import canonical
 
-from ._common import CNAME, MX, NS, to_address
+from ._common import AAAA, CNAME, MX, NS, SRV, A, delegated, inside, target_of, to_address
 
 __all__ = ["RULES"]
+
+Look = Callable[[ZoneData, RecordType], Iterator[Fault]]
 
 
 def _to_cname(data: ZoneData, type_: RecordType) -> Iterator[Fault]:
     for record in data.by_type.get(type_, ()):
-        target = canonical(record.content)
+        target = target_of(record)
         for alias in data.answers(target, CNAME) if target != data.zone else ():
             yield Fault(
                 f"the {type_.value} of {record.name} points to {target}, a CNAME to {canonical(alias.content)}",
@@ -26,64 +28,116 @@ def _to_cname(data: ZoneData, type_: RecordType) -> Iterator[Fault]:
 
 def _to_address(data: ZoneData, type_: RecordType) -> Iterator[Fault]:
     for record in data.by_type.get(type_, ()):
-        if to_address(record.content) is not None:
+        words = record.content.split()
+        if words and to_address(words[-1]) is not None:
             yield Fault(
-                f"the {type_.value} of {record.name} points to the address {record.content}, where a name belongs",
+                f"the {type_.value} of {record.name} points to the address {words[-1]}, where a name belongs",
                 (record.name,),
             )
 
 
-def _mx_to_cname(data: ZoneData) -> Iterator[Fault]:
-    return _to_cname(data, MX)
+def _to_nowhere(data: ZoneData, type_: RecordType) -> Iterator[Fault]:
+    """A target of this zone without an address; below a delegation it may have one."""
+    for record in data.by_type.get(type_, ()):
+        target = target_of(record)
+        if inside(data, target) and not delegated(data, target) and not data.answers(target, A, AAAA, CNAME):
+            yield Fault(
+                f"the {type_.value} of {record.name} points to {target}, which has no address", (record.name, target)
+            )
 
 
-def _mx_to_address(data: ZoneData) -> Iterator[Fault]:
-    return _to_address(data, MX)
+def _of(look: Look, type_: RecordType) -> Check:
+    def check(data: ZoneData) -> Iterator[Fault]:
+        return look(data, type_)
+
+    return check
 
 
-def _ns_to_cname(data: ZoneData) -> Iterator[Fault]:
-    return _to_cname(data, NS)
+def _null_mx(data: ZoneData) -> Iterator[Fault]:
+    for name, records in sorted(data.by_name.items()):
+        exchanges = [record for record in records if record.type == MX]
+        nulls = [record for record in exchanges if record.content.strip() == "."]
+        if nulls and len(exchanges) > 1:
+            others = sorted({target_of(record) for record in exchanges if record not in nulls}) or ["another one"]
+            yield Fault(f'{name} has a null MX (".", no mail is taken) and beside it {", ".join(others)}', (name,))
+        elif nulls and nulls[0].prio not in {0, None}:
+            yield Fault(f"the null MX of {name} has the priority {nulls[0].prio} instead of 0", (name,))
 
 
-def _ns_to_address(data: ZoneData) -> Iterator[Fault]:
-    return _to_address(data, NS)
+def _ns_alone(data: ZoneData) -> Iterator[Fault]:
+    for name, records in sorted(data.by_name.items()):
+        servers = {target_of(record) for record in records if record.type == NS}
+        if name != data.zone and len(servers) == 1:
+            yield Fault(f"{name} is handed to one name server only: {servers.pop()}", (name,))
+
+
+# By type: what fails, and the paragraphs that ask for a name, and for one that is no alias.
+_FAILS: Final[Mapping[RecordType, tuple[str, str, str]]] = {
+    MX: ("mail is not delivered", "RFC 1035 §3.3.9; RFC 5321 §5.1", "RFC 2181 §10.3; RFC 5321 §5.1"),
+    NS: ("the delegated names do not resolve", "RFC 1035 §3.3.11", "RFC 2181 §10.3"),
+    SRV: ("the service is not found", "RFC 2782 (Target)", "RFC 2782 (Target)"),
+}
+
+_CNAME_WHY: Final[Mapping[RecordType, str]] = {
+    MX: "Some senders refuse such an MX, others loop or bounce: mail is lost, and not always.",
+    NS: "Resolvers may ignore such a name server; the delegation works for some of them or for none.",
+    SRV: "Programs may refuse an alias here; the service is found by some of them or by none.",
+}
+
+
+def _rules(type_: RecordType) -> Iterator[Rule]:
+    word, (fails, name_source, alias_source) = type_.value.lower(), _FAILS[type_]
+    yield Rule(
+        id=f"{word}-to-cname",
+        severity=Severity.MEDIUM,
+        title=f"An {type_.value} points to a CNAME",
+        why=_CNAME_WHY[type_],
+        mend=f"Let the {type_.value} point to the name at the end of the CNAME, or give its target its own A record.",
+        source=alias_source,
+        check=_of(_to_cname, type_),
+    )
+    yield Rule(
+        id=f"{word}-to-address",
+        severity=Severity.HIGH,
+        title=f"An {type_.value} points to an address",
+        why=f"The address is looked up as a host name that does not exist: {fails}.",
+        mend=f'Give the address a name, and the {type_.value} that name: cf.rec_new(zone, "A", "host", address), '
+        "then cf.rec_edit.",
+        source=name_source,
+        check=_of(_to_address, type_),
+    )
+    yield Rule(
+        id=f"{word}-to-nowhere",
+        severity=Severity.HIGH,
+        title=f"An {type_.value} points to a name of the zone without an address",
+        why=f"There is nothing to connect to: {fails}.",
+        mend='Give the name an address: cf.rec_new(zone, "A", name, address); '
+        f"or delete the {type_.value}: cf.rec_delete(zone, record.rec_id).",
+        source=f"{name_source}; RFC 1912 §2.4",
+        check=_of(_to_nowhere, type_),
+    )
 
 
 RULES: Final[tuple[Rule, ...]] = (
+    *_rules(MX),
     Rule(
-        id="mx-to-cname",
+        id="null-mx-broken",
         severity=Severity.MEDIUM,
-        title="An MX points to a CNAME",
-        why="Some senders refuse such an MX, others loop or bounce: mail is lost, and not always.",
-        mend="Let the MX point to the name at the end of the CNAME, or give the MX's target its own A record.",
-        source="RFC 2181 §10.3; RFC 5321 §5.1",
-        check=_mx_to_cname,
+        title="A null MX that does not say what it is for",
+        why='"." says that the name takes no mail; beside another MX, senders choose as they like.',
+        mend="await cf.rec_delete(zone, record.rec_id) for the null MX or for the others; its priority is 0",
+        source="RFC 7505 §3",
+        check=_null_mx,
     ),
+    *_rules(NS),
     Rule(
-        id="mx-to-address",
-        severity=Severity.HIGH,
-        title="An MX points to an address",
-        why="The address is looked up as a host name that does not exist: mail is not delivered.",
-        mend='Give the address a name, and the MX that name: cf.rec_new(zone, "A", "mail", address), then cf.rec_edit.',
-        source="RFC 1035 §3.3.9; RFC 5321 §5.1",
-        check=_mx_to_address,
+        id="ns-alone",
+        severity=Severity.LOW,
+        title="A delegation to one name server only",
+        why="While it is away, none of the delegated names resolves.",
+        mend='await cf.rec_new(zone, "NS", name, "ns2....") with a second server in another network',
+        source="RFC 1034 §4.1; RFC 2182 §5",
+        check=_ns_alone,
     ),
-    Rule(
-        id="ns-to-cname",
-        severity=Severity.MEDIUM,
-        title="An NS points to a CNAME",
-        why="Resolvers may ignore such a name server; the delegation works for some of them or for none.",
-        mend="Let the NS point to the name at the end of the CNAME, or give the NS's target its own A record.",
-        source="RFC 2181 §10.3",
-        check=_ns_to_cname,
-    ),
-    Rule(
-        id="ns-to-address",
-        severity=Severity.HIGH,
-        title="An NS points to an address",
-        why="The address is looked up as a host name that does not exist: the delegated names do not resolve.",
-        mend="Give the name server's address a name, and the NS that name.",
-        source="RFC 1035 §3.3.11",
-        check=_ns_to_address,
-    ),
+    *_rules(SRV),
 )
