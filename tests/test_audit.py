@@ -78,6 +78,11 @@ class Account:
         return Page(objs=objs, count=len(objs), has_more=offset + self.page < len(entries))
 
 
+def same(one: Action[Any], other: Action[Any]) -> bool:
+    """Whether two actions make the same request: hints apart."""
+    return (one.wire_name, list(one.parameters())) == (other.wire_name, list(other.parameters()))
+
+
 async def results(run: Audit) -> dict[str, ZoneAudit]:
     """All zones of an audit by name; each comes once."""
     found: dict[str, ZoneAudit] = {}
@@ -155,6 +160,22 @@ async def test_zones_may_be_given_by_their_ids() -> None:
         "c.example": None,
     } == {name: zone.failure for name, zone in found.items()}
     assert (2, False) == (run.summary.zones_read, run.summary.complete)
+
+
+@pytest.mark.parametrize(("all_settings", "only"), [(False, frozenset({"ssl", "bic"})), (True, None)])
+async def test_only_the_settings_that_rules_look_at_are_asked_for(
+    all_settings: bool, only: frozenset[str] | None
+) -> None:
+    """A service that answers each for itself is asked for no others, unless all are wanted."""
+    account = Account({"a.example": 0})
+    rule = Rule(
+        id="r", severity=Severity.LOW, title="", why="", mend="", source="", check=lambda _: (), needs=("ssl", "bic")
+    )
+
+    async with audit(account, ["a.example"], rules=[rule], all_settings=all_settings) as run:
+        await results(run)
+
+    assert act.ZoneSettings("a.example", only=only) in account.asked
 
 
 async def test_zones_that_are_skipped_are_not_read() -> None:
@@ -241,7 +262,7 @@ async def test_a_zone_that_fails_anywhere_has_failed(refused: Action[Any]) -> No
     """It has its reason, no records and no findings; the other zones are whole."""
     account = Account(
         {"a.example": 5, "b.example": 5, "c.example": 5},
-        refuse=lambda action: ApiError("No.", action=action.wire_name) if action == refused else None,
+        refuse=lambda action: ApiError("No.", action=action.wire_name) if same(action, refused) else None,
     )
 
     async with audit(account) as run:

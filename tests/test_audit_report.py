@@ -71,6 +71,7 @@ SUMMARY = {
     "zones_expected": 3,
     "zones_read": 2,
     "zones_failed": 1,
+    "zones_left": [],
     "records": 3,
     "findings": 3,
     "by_severity": {"critical": 1, "high": 0, "medium": 0, "low": 2, "info": 0},

@@ -66,7 +66,7 @@ class Audit(AsyncIterator[ZoneAudit]):
     @property
     def summary(self) -> Summary:
         """The numbers of the zones that were given so far."""
-        return self._tally.summary
+        return attrs.evolve(self._tally.summary, zones_left=self.left)
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -205,7 +205,7 @@ class _WholeZones:
 
     async def _read(self, name: str) -> ZoneData:
         # The service names the account's zones, so a name may come here that no action takes.
-        ask = act.ZoneSettings(name)
+        ask = act.ZoneSettings(name, only=self._only)
         settings: list[models.ZoneSettings] = []
         failures: list[CloudflareError] = []
         records: tuple[models.Record, ...] = ()

@@ -289,6 +289,13 @@ class ZoneAudit:
     not_checked: tuple[tuple[str, str], ...] = ()
     #: findings that an exception covers, each with the exception
     excepted: tuple[Excepted, ...] = ()
+    #: how many records the zone has, where they are not kept: in a zone that was read back from a file
+    counted: int | None = None
+
+    @property
+    def size(self) -> int:
+        """How many records the zone has."""
+        return len(self.records) if self.counted is None else self.counted
 
 
 def _order(finding: Finding) -> tuple[int, str, str, tuple[str, ...]]:
@@ -378,6 +385,8 @@ class Summary:
     zones_read: int = 0
     #: the zones that could not be read, each with the reason
     zones_failed: Mapping[str, str] = attrs.field(factory=dict, hash=False)
+    #: the zones that were not come to, because the audit ended before
+    zones_left: tuple[str, ...] = ()
     #: how many records the zones that were read have
     records: int = 0
     #: findings by severity, worst first; every severity is there
@@ -418,13 +427,17 @@ class Tally:
         self._not_checked: Counter[str] = Counter()
         self._excepted: Counter[str] = Counter()
 
+    def expect(self, zones: int) -> None:
+        """Says how many zones there will be, where that was not known at the beginning."""
+        self._expected = zones
+
     def add(self, audit: ZoneAudit) -> None:
         """Counts one more zone."""
         if audit.failure is not None:
             self._failed[audit.zone] = audit.failure
             return
         self._read += 1
-        self._records += len(audit.records)
+        self._records += audit.size
         self._severities.update(finding.severity for finding in audit.findings)
         self._rules.update(finding.rule for finding in audit.findings)
         self._not_checked.update(rule for rule, _ in audit.not_checked)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, closing, contextmanager
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Final, Protocol
 
 import anyio
+import attrs
 from cyclopts import Parameter
 
-from cfclient.audit import Severity, Summary
+from cfclient.audit import RULES, Severity, Summary, ZoneAudit
 from cfclient.audit import audit as audited
+from cfclient.audit.journal import Identity, Journal, account_name, replay
 from cfclient.audit.report import HtmlReport, ParquetReport, Report, reporter
 from cfclient.client import Client
 from cfclient.output import Progress, console, destination
@@ -23,18 +29,21 @@ from .options import (
     FOUND,
     INCOMPLETE,
     INTERRUPTED,
+    TERMINATED,
     Account,
     Level,
     ReportOutput,
     Usage,
+    flag,
     say,
 )
 
 
 def audit(
-    *zones: Annotated[str, Parameter(help="The zones' names; without any, all zones of the account.")],
+    *zones: Annotated[str, Parameter(help="The zones' names or ids; without any, all zones of the account.")],
     fail_on: Annotated[Level, Parameter(help="The mildest finding that makes the exit code 1.")] = "info",
     concurrency: Annotated[int, Parameter(help="How many zones are read at a time.")] = 16,
+    resume: Annotated[bool, flag("Continue the file of a run that was interrupted or killed.")] = False,
     account: Account = DEFAULT_ACCOUNT,
     output: ReportOutput = DEFAULT_REPORT,
 ) -> int:
@@ -44,7 +53,7 @@ def audit(
 
         cfclient audit --demo
         cfclient audit example.com example.net --fail-on medium
-        cfclient audit --format jsonl -o findings.jsonl
+        cfclient audit --format jsonl -o findings.jsonl --resume
         cfclient audit --format html -o report.html
         cfclient audit --format jsonl --with-records -o snapshot.jsonl
 
@@ -52,33 +61,73 @@ def audit(
     2 for wrong usage, 3 where a zone could not be read, 130 when
     interrupted; what was read until then is reported all the same.
     """
-    connection = account.connect()
-    with _reporting(output) as report:
-        mixed = output.format in {"jsonl", "csv"} and output.output is None and sys.stdout.isatty()
-        shown = sys.stderr.isatty() and not mixed
-        with Progress(shown=shown, what="reading zones") as progress:
-            job = _Audit(report, progress)
-            try:
-                summary = anyio.run(job.run, connection, zones, concurrency)
-            except KeyboardInterrupt:
-                # Left like any other error, this block would throw away what was read.
-                if job.summary is None:
-                    raise
-                say(f"interrupted: {job.summary.zones_read:,} of {job.summary.zones_expected:,} zones were read")
-                return INTERRUPTED
-    return _verdict(summary, Severity(fail_on))
+    _check(output, resume=resume)
+    found, connection = account.found(), account.connect()
+    identity = Identity.of(account_name(found.url, found.credentials), RULES, zones, with_records=output.with_records)
+    with ending() as end, ExitStack() as stack:
+        into = _into(stack, output, identity, resume=resume)
+        progress = stack.enter_context(Progress(shown=_is_shown(output), what="reading zones"))
+        job = _Audit(into, progress, stack, end)
+        try:
+            summary = anyio.run(job.run, connection, zones, concurrency)
+        except KeyboardInterrupt:
+            if not end.said:
+                raise
+            return end.code
+    return verdict(summary, Severity(fail_on))
 
 
-@contextmanager
-def _reporting(output: ReportOutput) -> Iterator[Report]:
-    """The report, over where it is written to."""
+# -- where it goes -----------------------------------------------------------------------------------
+
+
+class _Into(Protocol):
+    """Takes an audit, and may know zones of it from an earlier run."""
+
+    @property
+    def done(self) -> Collection[str]: ...
+
+    @property
+    def hint(self) -> str:
+        """What is said behind the words for an interruption."""
+        ...
+
+    def zone(self, audit: ZoneAudit) -> None: ...
+
+    def finish(self, summary: Summary) -> Summary:
+        """Writes what is left to be written; the summary of all zones, those of earlier runs included."""
+        ...
+
+
+def _check(output: ReportOutput, *, resume: bool) -> None:
+    """Refuses options that do not go together."""
+    if resume and output.output is None:
+        raise Usage("--resume continues a file: name it by -o FILE")
+    if resume and (output.format == "parquet" or (output.with_records and output.format != "jsonl")):
+        raise Usage("--resume goes with --format jsonl where records are written, which no other file keeps on the way")
     if output.with_records and output.format not in {"json", "jsonl"}:
         raise Usage(f"--with-records goes with --format json or jsonl, not with {output.format}")
     if "{zone}" not in output.files:
         raise Usage("--files needs {zone} in the place of the zone's name, such as zones/{zone}.zone")
-    if output.format == "parquet":
-        if output.output is None:
-            raise Usage("--format parquet writes three files: name a folder for them with -o")
+    if output.format == "parquet" and output.output is None:
+        raise Usage("--format parquet writes three files: name a folder for them with -o")
+
+
+def _into(stack: ExitStack, output: ReportOutput, identity: Identity, *, resume: bool) -> _Into:
+    """The place for the report; it is completed when the stack is closed."""
+    path = output.output
+    if path is not None and output.format == "jsonl" and (path.is_file() or not path.exists()):
+        return _InJournal(stack.enter_context(Journal(path, identity, RULES, resume=resume)), path)
+    if path is not None and resume:
+        part = path.with_name(f"{path.name}.part.jsonl")
+        journal = stack.enter_context(Journal(part, identity, RULES, resume=True))
+        return _FromJournal(journal, part, path, output)
+    return _Straight(stack.enter_context(reporting(output)))
+
+
+@contextmanager
+def reporting(output: ReportOutput) -> Iterator[Report]:
+    """The report, over where it is written to."""
+    if output.format == "parquet" and output.output is not None:
         with closing(ParquetReport(output.output)) as report:
             yield report
         return
@@ -93,34 +142,158 @@ def _reporting(output: ReportOutput) -> Iterator[Report]:
                 with_records=output.with_records,
                 files=output.files,
             )
+        stream.flush()
+
+
+class _Straight:
+    """A report that is made while zones are read."""
+
+    done: Collection[str] = frozenset()
+    hint = ""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self.zone = report.zone
+
+    def finish(self, summary: Summary) -> Summary:
+        self._report.finish(summary)
+        return summary
+
+
+class _InJournal:
+    """JSON Lines in a file that can be continued."""
+
+    def __init__(self, journal: Journal, path: Path) -> None:
+        self._journal = journal
+        self.zone = journal.zone
+        self.done: Collection[str] = journal.done
+        self.hint = f"; --resume continues {path}"
+
+    def finish(self, summary: Summary) -> Summary:
+        return self._journal.finish(summary)
+
+
+class _FromJournal(_InJournal):
+    """Any other format, made at the end from JSON Lines that can be continued until then."""
+
+    def __init__(self, journal: Journal, part: Path, path: Path, output: ReportOutput) -> None:
+        super().__init__(journal, path)
+        self._part = part
+        self._output = output
+
+    def finish(self, summary: Summary) -> Summary:
+        summary = super().finish(summary)
+        with reporting(self._output) as report:
+            for zone in replay(self._part, RULES):
+                report.zone(zone)
+            report.finish(summary)
+        if summary.complete:
+            self._part.unlink()
+        return summary
+
+
+def _is_shown(output: ReportOutput) -> bool:
+    """Whether a progress bar is: on a terminal to which no lines are written meanwhile."""
+    lines = output.format in {"jsonl", "csv"} and output.output is None and sys.stdout.isatty()
+    return sys.stderr.isatty() and not lines
+
+
+# -- the run -----------------------------------------------------------------------------------------
 
 
 class _Audit:
     """One audit, reported also where it is interrupted."""
 
-    def __init__(self, report: Report, progress: Progress) -> None:
-        self._report = report
+    def __init__(self, into: _Into, progress: Progress, stack: ExitStack, end: Ending) -> None:
+        self._into = into
         self._progress = progress
+        self._stack = stack
+        self._end = end
         #: None until the zones are known
-        self.summary: Summary | None = None
+        self._summary: Summary | None = None
 
     async def run(
         self, connection: AbstractAsyncContextManager[Client], zones: tuple[str, ...], concurrency: int
     ) -> Summary:
-        async with connection as client, audited(client, zones or None, concurrency=concurrency) as zone_audits:
-            self._progress.begin(zone_audits.total)
-            try:
-                async for zone in zone_audits:
-                    self._report.zone(zone)
-                    self._progress.step()
-            finally:
-                self._progress.stop()
-                self.summary = zone_audits.summary
-                self._report.finish(self.summary)
-        return self.summary
+        try:
+            async with (
+                connection as client,
+                audited(client, zones or None, concurrency=concurrency, skip=self._into.done) as zone_audits,
+            ):
+                self._progress.begin(zone_audits.total)
+                try:
+                    async for zone in zone_audits:
+                        self._into.zone(zone)
+                        self._progress.step()
+                finally:
+                    self._progress.stop()
+                    self._summary = self._into.finish(zone_audits.summary)
+        except anyio.get_cancelled_exc_class():
+            self._over()
+            raise
+        return self._summary
+
+    def _over(self) -> None:
+        """Completes what was read; where nothing was, the old file stays."""
+        if self._summary is None:
+            self._stack.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)
+            self._end.soon("")
+        else:
+            self._stack.close()
+            done, expected = self._summary.zones_read, self._summary.zones_expected
+            self._end.soon(f": {done:,} of {expected:,} zones were read{self._into.hint}")
 
 
-def _verdict(summary: Summary, fail_on: Severity) -> int:
+@attrs.define
+class Ending:
+    """How the command is ended from outside: by Ctrl-C, or by SIGTERM, which is treated alike."""
+
+    code: int = INTERRUPTED
+    #: whether it was said that the command is ended
+    said: bool = False
+    _word: str = "interrupted"
+    _timer: threading.Timer | None = None
+
+    def terminated(self, *_: object) -> None:
+        """Takes a SIGTERM."""
+        self.code, self._word = TERMINATED, "terminated"
+        signal.raise_signal(signal.SIGINT)
+
+    def soon(self, words: str) -> None:
+        """Says so, and ends the process even where a thread hangs (a name that is not resolved)."""
+        sys.stdout.flush()
+        say(f"{self._word}{words}")
+        self.said = True
+        self._timer = threading.Timer(LEAVE_WITHIN, os._exit, [self.code])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def cancel(self) -> None:
+        """The process goes on, or ends by itself."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+#: seconds that connections and threads have to end, once an interrupted audit has written what it has
+LEAVE_WITHIN: Final = 0.5
+
+
+@contextmanager
+def ending() -> Iterator[Ending]:
+    """A block that SIGTERM ends like Ctrl-C, so that no temporary file is left behind."""
+    end = Ending()
+    here = threading.current_thread() is threading.main_thread()
+    before = signal.signal(signal.SIGTERM, end.terminated) if here else None
+    try:
+        yield end
+    finally:
+        end.cancel()
+        if here:
+            signal.signal(signal.SIGTERM, before)
+
+
+def verdict(summary: Summary, fail_on: Severity) -> int:
+    """The exit code, and a line where zones are missing."""
     if not summary.complete:
         zone, reason = next(iter(summary.zones_failed.items()))
         missing = summary.zones_expected - summary.zones_read

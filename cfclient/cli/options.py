@@ -12,14 +12,15 @@ from typing import Annotated, Final, Literal
 import attrs
 from cyclopts import Group, Parameter
 
+from cfclient.backends.emulator import DEMO
 from cfclient.client import Client
-from cfclient.connect import connect, emulator
+from cfclient.connect import Settings, connect, emulator
 from cfclient.connect import settings as found_settings
 from cfclient.errors import ConfigurationError
 from cfclient.harmless import harmless
 from cfclient.output import Format
 
-FOUND, USAGE, INCOMPLETE, FAULT, INTERRUPTED, GONE = 1, 2, 3, 70, 130, 141
+FOUND, USAGE, INCOMPLETE, FAULT, INTERRUPTED, GONE, TERMINATED = 1, 2, 3, 70, 130, 141, 143
 
 
 class Usage(Exception):
@@ -75,17 +76,23 @@ class Account:
     allow_plain_http: Annotated[bool, flag("Send the key unencrypted to an http address on another machine.")] = False
     demo: Annotated[bool, flag("The built-in demo account: no network, no settings.")] = False
 
-    def connect(self) -> AbstractAsyncContextManager[Client]:
-        """The block in which the client is open; settings are found now, before any file is touched."""
+    def found(self) -> Settings:
+        """Where to ask and as whom."""
         if self.demo:
             if self.url or self.email or self.token_file or self.profile:
                 raise Usage("--demo is an account of its own: leave out --url, --email, --token-file and --profile")
-            return connect(emulator().connect)
+            return Settings(url="emulator:", credentials=DEMO)
         token = self.token_file and _token(self.token_file)
         try:
-            found = found_settings(self.url, email=self.email, token=token, profile=self.profile)
+            return found_settings(self.url, email=self.email, token=token, profile=self.profile)
         except ConfigurationError as error:
             raise Usage(f"{error}; on the command line --url, --email and --token-file; or try --demo") from error
+
+    def connect(self) -> AbstractAsyncContextManager[Client]:
+        """The block in which the client is open; settings are found now, before any file is touched."""
+        found = self.found()
+        if self.demo:
+            return connect(emulator().connect)
         return connect(
             found.url,
             email=found.credentials.email,

@@ -12,6 +12,7 @@ that two audits of the same state give the same text:
     {"schema_version": 1,
      "summary": {"complete": bool,             every zone was read whole
                  "zones_expected": int, "zones_read": int, "zones_failed": int,
+                 "zones_left": [zone],         not come to, because the audit ended before
                  "records": int, "findings": int,
                  "by_severity": {"critical": int, "high": int, "medium": int, "low": int, "info": int},
                  "by_rule": {id: int},         the rules that found something
@@ -25,7 +26,7 @@ that two audits of the same state give the same text:
 `jsonl` is a line per zone, written when the zone is finished: `{"kind": "zone", ...}` with the keys of an
 entry of `zones`, or `{"kind": "failure", ...}` with those of `failures`. The last line is
 `{"kind": "summary", "schema_version": 1, "summary": ..., "rules": ...}`; without it the audit was
-broken off.
+broken off. In a file, a line before the first says what the audit is of (`cfclient.audit.journal`).
 
 `csv` is a row per finding, written when the zone is finished: zone, rule, severity, message, and the
 records' names with spaces between them. A zone that could not be read is a row with the rule `not-read`

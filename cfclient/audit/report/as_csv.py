@@ -8,6 +8,8 @@ from typing import TextIO
 from cfclient.audit.model import Summary, ZoneAudit
 from cfclient.harmless import safe_cell
 
+from .plain import LEFT
+
 __all__ = ["CsvReport"]
 
 
@@ -31,6 +33,8 @@ class CsvReport:
     def _row(self, *cells: str) -> None:
         self._writer.writerow([safe_cell(cell) for cell in cells])
 
-    def finish(self, summary: Summary) -> None:  # noqa: ARG002  the rows are all there is
-        """Nothing is left to write but what the stream still holds."""
+    def finish(self, summary: Summary) -> None:
+        """Writes a row for each zone that was not come to."""
+        for zone in summary.zones_left:
+            self._row(zone, "not-read", "", LEFT, "")
         self._stream.flush()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from cfclient.audit.model import Finding, Severity, Summary, ZoneAudit
 from cfclient.harmless import harmless
 
-from .plain import count
+from .plain import LEFT, count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,7 +58,8 @@ class TableReport:
             ("rule", "zones", "why"),
             [(rule, f"{number:,}", reason) for (rule, reason), number in sorted(self._not_checked.items())],
         )
-        self._table("Zones that could not be read", ("zone", "why"), sorted(summary.zones_failed.items()))
+        left = [(zone, LEFT) for zone in summary.zones_left]
+        self._table("Zones that could not be read", ("zone", "why"), [*sorted(summary.zones_failed.items()), *left])
 
     def _say(self, text: str, style: str) -> None:
         from rich.text import Text

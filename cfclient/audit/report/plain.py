@@ -9,6 +9,7 @@ from cfclient.audit.model import Excepted, Finding, Rule, Summary, ZoneAudit
 from cfclient.plain import natural
 
 __all__ = [
+    "LEFT",
     "SCHEMA_VERSION",
     "Plain",
     "Report",
@@ -24,6 +25,9 @@ __all__ = [
 
 #: The version of the shape of JSON and JSON Lines: it grows when a key changes its meaning or goes, not when one comes.
 SCHEMA_VERSION: Final = 1
+
+#: the reason that reports give for a zone that was not come to
+LEFT: Final = "the audit ended before it was read"
 
 Plain = dict[str, Any]
 
@@ -60,7 +64,7 @@ def zone_out(audit: ZoneAudit, *, with_records: bool = False) -> Plain:
     snapshot = {"settings": natural(audit.settings), "records": natural(audit.records)} if with_records else None
     return {
         "zone": audit.zone,
-        "records": len(audit.records),
+        "records": audit.size,
         "findings": [finding_out(finding) for finding in audit.findings],
         "not_checked": [{"rule": rule, "reason": reason} for rule, reason in audit.not_checked],
         **({"snapshot": snapshot} if snapshot else {}),
@@ -92,6 +96,7 @@ def summary_out(summary: Summary) -> Plain:
         "zones_expected": summary.zones_expected,
         "zones_read": summary.zones_read,
         "zones_failed": len(summary.zones_failed),
+        "zones_left": list(summary.zones_left),
         "records": summary.records,
         "findings": summary.findings,
         "by_severity": {severity.value: count for severity, count in summary.by_severity.items()},
