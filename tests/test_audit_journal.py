@@ -6,6 +6,7 @@ import errno
 import json
 import os
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import attrs
 import pytest
 
 from cfclient.actions import RecNew
-from cfclient.audit import Fault, Finding, Rule, Severity, Summary, ZoneAudit, audit
+from cfclient.audit import Excepted, Exemption, Fault, Finding, Rule, Severity, Summary, ZoneAudit, audit
 from cfclient.audit.journal import Identity, Journal, account_name, replay, rules_digest
 from cfclient.backend import Backend, Credentials
 from cfclient.backends.emulator import DEMO, Emulator
@@ -154,6 +155,7 @@ async def test_a_zone_that_failed_is_read_anew(tmp_path: Path) -> None:
         (identity(account="b"), 'account: "b" there, "a" here'),
         (identity(rules=[RULE]), 'rules: "sha256:'),
         (identity(zones=["z0.example"]), r'zones: \["z0.example"\] there, null here'),
+        (attrs.evolve(identity(), with_records=True), "with_records: true there, false here"),
         (attrs.evolve(identity(), cfclient="0.0.1"), 'cfclient: "0.0.1" there'),
         (attrs.evolve(identity(), schema_version=0), "schema_version: 0 there"),
         (attrs.evolve(identity(), account="b" * 100), 'account: "b{56}... there'),
@@ -296,6 +298,22 @@ async def test_zones_are_read_back_as_they_were(tmp_path: Path) -> None:
         attrs.evolve(zone, counted=None) for zone in back
     ]
     assert [zone.size for zone in given] == [zone.size for zone in back]
+
+
+def test_exceptions_are_read_back(tmp_path: Path) -> None:
+    """And the note of one that has run out."""
+    path = tmp_path / "f.jsonl"
+    finding = Finding(
+        rule="size", severity=Severity.LOW, zone="a.example", message="M", why="W", mend="M", note="it ran out"
+    )
+    exemption = Exemption(zone="a.example", rule="size", reason="Known.", until=date(2027, 1, 31))
+    zone = ZoneAudit(
+        zone="a.example", findings=(finding,), excepted=(Excepted(finding=finding, exemption=exemption),), counted=1
+    )
+    with Journal(path, identity(), RULES) as journal:
+        journal.zone(zone)
+
+    assert [zone] == list(replay(path, RULES))
 
 
 def test_half_a_line_is_not_read_back(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, TextIO, cast
@@ -40,7 +41,7 @@ from cfclient._version import __version__
 from cfclient.backend import Credentials
 from cfclient.errors import ConfigurationError
 
-from .model import Finding, Rule, Severity, Summary, Tally, ZoneAudit
+from .model import Excepted, Exemption, Finding, Rule, Severity, Summary, Tally, ZoneAudit
 from .report import SCHEMA_VERSION, JsonLinesReport
 from .report.plain import Plain, rule_out
 
@@ -135,7 +136,19 @@ def zone_in(line: Plain, rules: Iterable[Rule]) -> ZoneAudit:
         counted=line["records"],
         findings=tuple(_finding_in(line["zone"], entry, said) for entry in line["findings"]),
         not_checked=tuple((entry["rule"], entry["reason"]) for entry in line["not_checked"]),
+        excepted=tuple(
+            Excepted(
+                finding=_finding_in(line["zone"], entry, said),
+                exemption=_exemption_in(line["zone"], entry["rule"], entry["exception"]),
+            )
+            for entry in line.get("excepted", ())
+        ),
     )
+
+
+def _exemption_in(zone: str, rule: str, entry: Plain) -> Exemption:
+    until = date.fromisoformat(entry["until"])
+    return Exemption(zone=zone, rule=rule, reason=entry["reason"], until=until, record=entry["record"])
 
 
 def _finding_in(zone: str, entry: Plain, rules: dict[str, Rule]) -> Finding:
@@ -148,6 +161,7 @@ def _finding_in(zone: str, entry: Plain, rules: dict[str, Rule]) -> Finding:
         records=tuple(entry["records"]),
         why=rule.why if rule else "",
         mend=rule.mend if rule else "",
+        note=entry.get("note", ""),
     )
 
 

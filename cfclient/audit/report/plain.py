@@ -14,6 +14,7 @@ __all__ = [
     "Plain",
     "Report",
     "count",
+    "excepted_out",
     "excepted_rows",
     "failure_out",
     "finding_out",
@@ -51,6 +52,16 @@ def finding_out(finding: Finding) -> Plain:
         "severity": finding.severity.value,
         "message": finding.message,
         "records": list(finding.records),
+        **({"note": finding.note} if finding.note else {}),
+    }
+
+
+def excepted_out(excepted: Excepted) -> Plain:
+    """A finding that an exception covers, without its zone."""
+    exemption = excepted.exemption
+    return {
+        **finding_out(excepted.finding),
+        "exception": {"reason": exemption.reason, "until": exemption.until.isoformat(), "record": exemption.record},
     }
 
 
@@ -67,6 +78,7 @@ def zone_out(audit: ZoneAudit, *, with_records: bool = False) -> Plain:
         "records": audit.size,
         "findings": [finding_out(finding) for finding in audit.findings],
         "not_checked": [{"rule": rule, "reason": reason} for rule, reason in audit.not_checked],
+        **({"excepted": [excepted_out(one) for one in audit.excepted]} if audit.excepted else {}),
         **({"snapshot": snapshot} if snapshot else {}),
     }
 
