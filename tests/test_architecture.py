@@ -43,6 +43,7 @@ FLOORS: dict[str, int] = {
     "backends.v1": 6,
     "backends.account": 5,
     "backends.demo": 6,
+    "emulated": 6,
     "backends.emulator": 7,
     "gateway": 6,
     "client": 6,
@@ -56,6 +57,8 @@ FLOORS: dict[str, int] = {
 
 # Rooms that never know each other, whatever their floors.
 STRANGERS = [
+    ("emulated", "wire"),
+    ("emulated", "backends.v1"),
     ("backends.emulator", "wire"),
     ("backends.emulator", "backends.v1"),
     ("backends.v1", "backends.emulator"),

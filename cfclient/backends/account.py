@@ -11,6 +11,14 @@ The JSON says only what differs from that, so the smallest file that makes a zon
     zones[].settings      any field of `ZoneSettings`, Rocket Loader as `async`
     zones[].records[]     type, name (relative, absolute or @), content, any other field of `Record`
 
+What only version 4 knows stands beside it:
+
+    accounts[].tokens[]   value; name, permissions (all where they are left out), zones (names; all), status
+    accounts[].rules[]    mode, target, value; notes; scope: account, user, or the name of a zone
+    accounts[].member_of  the e-mail addresses of other accounts, whose zones this one sees too
+    zones[].today         today's settings by their version 4 names
+    zones[].records[]     comment, tags, flags (the record's `settings`)
+
 A flag is true or false, a time is seconds since 1970, an enumeration has the wire's own value, null is None.
 A `dev_mode` of true means: switched on when the emulator starts.
 What stands in the file is taken as it is: a seed may hold what the service would refuse.
@@ -60,8 +68,13 @@ __all__ = [
     "DEFAULT_SETTINGS",
     "DEMO_EMAIL",
     "DEMO_KEY",
+    "DEMO_TOKEN",
     "FREE_PLAN",
+    "PERMISSIONS",
+    "AccessRule",
     "Account",
+    "Annotation",
+    "ApiToken",
     "Site",
     "absolute_name",
     "accounts_from_json",
@@ -77,6 +90,8 @@ V = TypeVar("V")
 
 DEMO_EMAIL: Final = "demo@example.com"
 DEMO_KEY: Final = "demo-key"
+#: the API token of the demo account, which version 4 takes and version 1 does not
+DEMO_TOKEN: Final = "demo-token"  # noqa: S105  it is public
 
 DEFAULT_SETTINGS: Final = ZoneSettings(
     userSecuritySetting="Medium",
@@ -144,12 +159,78 @@ def in_words(level: SecurityLevel | None) -> str | None:
 
 
 @attrs.frozen(kw_only=True)
+class Annotation:
+    """What version 4 keeps of a record and version 1 does not know."""
+
+    comment: str | None = None
+    tags: tuple[str, ...] = ()
+    #: what version 4 calls the record's `settings`
+    flags: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+
+
+@attrs.frozen(kw_only=True)
 class Site:
     """A zone with all that belongs to it; development mode stands in the settings only."""
 
     zone: Zone
     settings: ZoneSettings = DEFAULT_SETTINGS
     records: tuple[Record, ...] = ()
+    #: by rec_id
+    annotations: Mapping[str, Annotation] = attrs.field(factory=dict, hash=False)
+    #: settings that only version 4 knows, by their names there, where they are not as on a new zone
+    today: Mapping[str, Any] = attrs.field(factory=dict, hash=False)
+
+
+#: what an API token of version 4 can be allowed to do, in the dashboard's words
+PERMISSIONS: Final = (
+    "Account Settings:Read",
+    "Account Firewall Access Rules:Read",
+    "Account Firewall Access Rules:Edit",
+    "User Details:Read",
+    "Zone:Read",
+    "Zone:Edit",
+    "Zone Settings:Read",
+    "Zone Settings:Edit",
+    "DNS:Read",
+    "DNS:Edit",
+    "SSL and Certificates:Read",
+    "SSL and Certificates:Edit",
+    "Firewall Services:Read",
+    "Firewall Services:Edit",
+    "Cache Purge:Purge",
+    "Analytics:Read",
+)
+
+
+@attrs.frozen(kw_only=True)
+class ApiToken:
+    """An API token of version 4: what it may, and in which zones; none named is all."""
+
+    value: str = attrs.field(repr=False)
+    name: str = ""
+    permissions: tuple[str, ...] = PERMISSIONS
+    zones: tuple[str, ...] = ()
+    #: "active", "disabled" or "expired"
+    status: str = "active"
+
+
+@attrs.frozen(kw_only=True)
+class AccessRule:
+    """What version 4 does with an address, a network, a country, or a provider's network."""
+
+    #: "whitelist", "block", "challenge", "js_challenge" or "managed_challenge"
+    mode: str
+    #: "ip", "ip6", "ip_range", "asn" or "country"
+    target: str
+    value: str
+    notes: str = ""
+    #: "account", "user", or the name of a zone
+    scope: str = "account"
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it another rule."""
+        return (self.scope, self.target, self.value)
 
 
 @attrs.frozen(kw_only=True)
@@ -161,6 +242,11 @@ class Account:
     sites: tuple[Site, ...] = ()
     #: addresses that are whitelisted or banned
     listed: Mapping[str, ListAction] = attrs.field(factory=dict, hash=False)
+    #: the access rules of which `listed` does not say everything
+    rules: tuple[AccessRule, ...] = ()
+    tokens: tuple[ApiToken, ...] = ()
+    #: the e-mail addresses of other accounts, whose zones version 4 shows too
+    member_of: tuple[str, ...] = ()
 
 
 # -- what the service fills in -----------------------------------------------------------------------
@@ -347,6 +433,9 @@ def _record_to_json(record: Record, zone: str) -> dict[str, Any]:
     }
 
 
+_NO_NOTE: Final = Annotation()
+
+
 def _site_to_json(site: Site) -> dict[str, Any]:
     zone = site.zone
     return {
@@ -354,8 +443,26 @@ def _site_to_json(site: Site) -> dict[str, Any]:
         "zone_id": zone.zone_id,
         **_unlike(zone, make_zone(zone.zone_name, zone_id=zone.zone_id)),
         "settings": _unlike(site.settings, DEFAULT_SETTINGS),
-        "records": [_record_to_json(record, zone.zone_name) for record in site.records],
+        **({"today": dict(site.today)} if site.today else {}),
+        "records": [
+            {
+                **_record_to_json(record, zone.zone_name),
+                **_unlike(site.annotations.get(record.rec_id, _NO_NOTE), _NO_NOTE),
+            }
+            for record in site.records
+        ],
     }
+
+
+def _beside_to_json(account: Account) -> dict[str, Any]:
+    """What only version 4 knows of an account."""
+    token, rule = ApiToken(value=""), AccessRule(mode="", target="", value="")
+    beside = {
+        "tokens": [_unlike(one, token) for one in account.tokens],
+        "rules": [_unlike(one, rule) for one in account.rules],
+        "member_of": list(account.member_of),
+    }
+    return {name: value for name, value in beside.items() if value}
 
 
 _LISTS: Final = {"whitelisted": ListAction.WHITELISTED, "banned": ListAction.BANNED}
@@ -371,6 +478,7 @@ def accounts_to_json(accounts: tuple[Account, ...]) -> dict[str, Any]:
                 **{
                     name: [ip for ip, found in account.listed.items() if found is kind] for name, kind in _LISTS.items()
                 },
+                **_beside_to_json(account),
                 "zones": [_site_to_json(site) for site in account.sites],
             }
             for account in accounts
@@ -476,23 +584,43 @@ def _record_from_json(given: Mapping[str, Any], zone: str, place: str, ids: Iter
     return _over(made, {key: value for key, value in given.items() if key not in {"rec_id", "name"}}, place)
 
 
+_ANNOTATED: Final = frozenset(field.name for field in attrs.fields(Annotation))
+
+
+def _apart(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The record of version 1, and what version 4 keeps beside it."""
+    return (
+        {key: value for key, value in given.items() if key not in _ANNOTATED},
+        {key: value for key, value in given.items() if key in _ANNOTATED},
+    )
+
+
 def _site_from_json(given: dict[str, Any], place: str, zone_ids: Iterator[int], rec_ids: Iterator[int]) -> Site:
     _required(given, ("zone_name",), place)
     try:
         name = shapes.domain_name(given["zone_name"])
     except InvalidInput as error:
         raise ConfigurationError(f"{place}.zone_name: {error.msg}") from None
-    fields = {key: value for key, value in given.items() if key not in {"zone_name", "settings", "records"}}
+    fields = {key: value for key, value in given.items() if key not in {"zone_name", "settings", "records", "today"}}
     if fields.get("zone_id") is None:
         fields["zone_id"] = str(next(zone_ids))
     said = _typed(dict, given.get("settings", {}), f"{place}.settings")
     settings = _over(DEFAULT_SETTINGS, said, f"{place}.settings")
     if "userSecuritySetting" not in said:
         settings = attrs.evolve(settings, userSecuritySetting=in_words(settings.sec_lvl))
+    records: list[Record] = []
+    annotations: dict[str, Annotation] = {}
+    for whole, at in _objects(given, "records", place):
+        known, beside = _apart(whole)
+        records.append(_record_from_json(known, name, at, rec_ids))
+        if beside:
+            annotations[records[-1].rec_id] = _over(_NO_NOTE, beside, at)
     return Site(
         zone=_over(make_zone(name, zone_id=_typed(str, fields["zone_id"], f"{place}.zone_id")), fields, place),
         settings=settings,
-        records=tuple(_record_from_json(record, name, at, rec_ids) for record, at in _objects(given, "records", place)),
+        records=tuple(records),
+        annotations=annotations,
+        today=_typed(dict, given.get("today", {}), f"{place}.today"),
     )
 
 
@@ -504,8 +632,8 @@ def _objects(given: Mapping[str, Any], key: str, place: str) -> Iterator[tuple[d
 
 
 def _account_from_json(given: dict[str, Any], place: str, zone_ids: Iterator[int], rec_ids: Iterator[int]) -> Account:
-    if unknown := given.keys() - {"email", "key", "zones", *_LISTS}:
-        offer = "email, key, whitelisted, banned, zones"
+    if unknown := given.keys() - {"email", "key", "zones", "tokens", "rules", "member_of", *_LISTS}:
+        offer = "email, key, whitelisted, banned, zones, tokens, rules, member_of"
         raise ConfigurationError(f"{place}: {min(unknown)!r} is not known here; known are {offer}")
     listed: dict[str, ListAction] = {}
     for name, kind in _LISTS.items():
@@ -514,12 +642,25 @@ def _account_from_json(given: dict[str, Any], place: str, zone_ids: Iterator[int
                 listed[shapes.ip_address(ip)] = kind
             except InvalidInput as error:
                 raise ConfigurationError(f"{place}.{name}[{index}]: {error.msg}") from None
+    tokens = list(_objects(given, "tokens", place))
     return Account(
         email=_typed(str, given.get("email", DEMO_EMAIL), f"{place}.email"),
         key=_typed(str, given.get("key", DEMO_KEY), f"{place}.key"),
         sites=tuple(_site_from_json(site, at, zone_ids, rec_ids) for site, at in _objects(given, "zones", place)),
         listed=listed,
+        rules=tuple(
+            _made(AccessRule(mode="", target="", value=""), ("mode", "target", "value"), rule, at)
+            for rule, at in _objects(given, "rules", place)
+        ),
+        tokens=tuple(_made(ApiToken(value=""), ("value",), token, at) for token, at in tokens),
+        member_of=_value(tuple[str, ...], given.get("member_of", []), f"{place}.member_of", None),
     )
+
+
+def _made(base: V, required: tuple[str, ...], given: dict[str, Any], place: str) -> V:
+    """A value of which these fields must be said."""
+    _required(given, required, place)
+    return _over(base, given, place)
 
 
 def next_id(ids: Iterable[object]) -> Iterator[int]:

@@ -21,8 +21,10 @@ import attrs
 
 from cfclient.backends.account import (
     DEFAULT_SETTINGS,
+    DEMO_TOKEN,
     FREE_PLAN,
     Account,
+    ApiToken,
     Site,
     absolute_name,
     in_words,
@@ -467,4 +469,4 @@ def demo_account(zones: int = 25, seed: int = 1) -> tuple[Account, Mapping[str, 
         for fault in sorted(planted[zone.zone_name]):
             _PLANTERS[fault](draft)
         sites.append(draft.site())
-    return Account(sites=tuple(sites)), planted
+    return Account(sites=tuple(sites), tokens=(ApiToken(value=DEMO_TOKEN, name="demo"),)), planted

@@ -16,16 +16,15 @@ The state begins with accounts as values (`Account`), which `account.py` describ
 from __future__ import annotations
 
 import functools
-import hashlib
 import hmac
 import math
 import os
 import time
 import types
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypedDict, TypeVar, Unpack, cast
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, Unpack, cast
 
 import anyio
 import anyio.lowlevel
@@ -49,7 +48,12 @@ from cfclient.backends.account import (
     next_id,
 )
 from cfclient.backends.demo import demo_account
+from cfclient.emulated.state import DEVELOPMENT, AccountState, SiteState, moment
+from cfclient.emulated.traffic import THREAT_NETWORK, draw, totals, visits
 from cfclient.errors import ApiError, ConfigurationError, Unsupported, refusal
+
+if TYPE_CHECKING:
+    from cfclient.emulated.app import V4
 
 __all__ = ["COOLDOWN", "DEMO", "DEVELOPMENT", "Emulator", "Options"]
 
@@ -59,10 +63,6 @@ T = TypeVar("T")
 DEMO: Final = Credentials(DEMO_EMAIL, DEMO_KEY)
 #: seconds between two purges of a zone (§4.4)
 COOLDOWN: Final = 20
-#: how long development mode lasts (§4.3)
-DEVELOPMENT: Final = timedelta(hours=3)
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Options(TypedDict, total=False):
@@ -72,90 +72,6 @@ class Options(TypedDict, total=False):
     limit: tuple[int, float] | None
     latency: float
     clock: Callable[[], float]
-
-
-# -- the state ---------------------------------------------------------------------------------------
-
-
-def _in_development(zone: models.Zone) -> models.Zone:
-    """The zone as it is shown meanwhile."""
-    return attrs.evolve(
-        zone,
-        zone_status_class="status-dev-mode",
-        zone_status_desc="<strong>Development mode</strong>: the cache is passed by. It ends by itself.",
-        confirm_code={name: code for name, code in zone.confirm_code.items() if name != "zone_dev_mode1"},
-        allow=tuple("zone_dev_mode0" if name == "zone_dev_mode1" else name for name in zone.allow),
-    )
-
-
-class _Site:
-    """A zone: `zone` is what is shown of it now, `_usual` what is shown without development mode."""
-
-    __slots__ = ("_listing", "_usual", "records", "settings", "zone")
-
-    def __init__(self, site: Site, now: datetime) -> None:
-        self.zone = self._usual = site.zone
-        self.settings = site.settings
-        self.records = {record.rec_id: record for record in site.records}
-        self._listing: tuple[models.Record, ...] | None = site.records
-        if site.settings.dev_mode:
-            self.develop(now + DEVELOPMENT if site.settings.dev_mode is True else site.settings.dev_mode)
-
-    def set(self, **changes: Any) -> models.Zone:
-        """Changes settings; the zone as the reply shows it."""
-        self.settings = attrs.evolve(self.settings, **changes)
-        return self.zone
-
-    def develop(self, until: datetime | None) -> models.Zone:
-        """Switches development mode on until then, or off."""
-        self.zone = self._usual if until is None else _in_development(self._usual)
-        return self.set(dev_mode=until or False)
-
-    def listing(self) -> tuple[models.Record, ...]:
-        """The records in the order of their creation, made once between two writes."""
-        if self._listing is None:
-            self._listing = tuple(self.records.values())
-        return self._listing
-
-    def write(self, record: models.Record) -> models.Record:
-        """Puts a record in its place."""
-        self.records[record.rec_id] = record
-        self._listing = None
-        return record
-
-    def delete(self, record: models.Record) -> None:
-        del self.records[record.rec_id]
-        self._listing = None
-
-    def value(self) -> Site:
-        return Site(zone=self._usual, settings=self.settings, records=self.listing())
-
-
-class _Account:
-    """An account: its zones by name, its lists, and when it called."""
-
-    def __init__(self, account: Account, now: datetime) -> None:
-        self.email = account.email
-        self.key = account.key.encode(errors="surrogatepass")
-        self.sites = {site.zone.zone_name: _Site(site, now) for site in account.sites}
-        self.listing = tuple(self.sites.values())
-        self.listed = dict(account.listed)
-        self.called: deque[float] = deque()
-        self.developing = {site for site in self.sites.values() if site.settings.dev_mode}
-
-    def settle(self, now: datetime) -> None:
-        """Ends what has run out."""
-        for site in [site for site in self.developing if cast("datetime", site.settings.dev_mode) <= now]:
-            site.develop(None)
-            self.developing.discard(site)
-
-    def value(self) -> Account:
-        return Account(
-            email=self.email,
-            key=self.key.decode(errors="surrogatepass"),
-            sites=tuple(site.value() for site in self.listing),
-            listed=dict(self.listed),
-        )
 
 
 class Emulator:
@@ -195,8 +111,8 @@ class Emulator:
         self._page_size = page_size
         self._limit = limit
         self._latency = latency
-        now = _moment(clock())
-        self._accounts = {account.email: _Account(account, now) for account in accounts}
+        now = moment(clock())
+        self._accounts = {account.email: AccountState(account, now) for account in accounts}
         self._ids = next_id(record.rec_id for account in accounts for site in account.sites for record in site.records)
 
     @classmethod
@@ -250,15 +166,15 @@ class Emulator:
         handler = _HANDLERS.get(type(action))
         if handler is None:
             raise Unsupported(action.wire_name, "the emulator carries out the 22 actions of version 1")
-        moment = _moment(now)
-        account.settle(moment)
-        return cast("T", handler(_Call(account, action, moment, self._page_size, self._ids), action))
+        this = moment(now)
+        account.settle(this)
+        return cast("T", handler(_Call(account, action, this, self._page_size, self._ids), action))
 
     def connect(self, credentials: Credentials = DEMO) -> Backend:
         """The async face, for one account; it fits `cfclient.connect` and `cfclient.gateway`."""
         return _Face(self, credentials, self._latency)
 
-    def _authorized(self, credentials: Credentials, action: Action[Any]) -> _Account:
+    def _authorized(self, credentials: Credentials, action: Action[Any]) -> AccountState:
         account = self._accounts.get(credentials.email or "")
         # Python compares text in constant time only where it is ASCII, so bytes are compared.
         given = credentials.key.encode(errors="surrogatepass")
@@ -266,7 +182,7 @@ class Emulator:
             raise refusal("Unknown token or email", code="E_UNAUTH", action=action.wire_name)
         return account
 
-    def _count(self, account: _Account, action: Action[Any], now: float) -> None:
+    def _count(self, account: AccountState, action: Action[Any], now: float) -> None:
         self.calls[account.email] += 1
         if self._limit is None:
             return
@@ -276,7 +192,7 @@ class Emulator:
             raise refusal("You have exceeded the number of API calls allowed", code="E_MAXAPI", action=action.wire_name)
         account.called.append(now)
 
-    def _wait(self, account: _Account, now: float) -> float:
+    def _wait(self, account: AccountState, now: float) -> float:
         """Seconds until the next call is allowed; calls that have left the window are forgotten."""
         if self._limit is None:
             return 0.0
@@ -286,24 +202,46 @@ class Emulator:
             called.popleft()
         return called[0] + seconds - now if len(called) >= most else 0.0
 
+    @functools.cached_property
+    def v4(self) -> V4:
+        """Today's face: version 4 of the API over the same accounts, as an ASGI application.
+
+        http = httpx.AsyncClient(transport=httpx.ASGITransport(emulator.v4))
+        reply = await http.get(
+            "https://emulator.example/client/v4/zones", headers={"Authorization": "Bearer demo-token"}
+        )
+        """
+        from cfclient.emulated.app import V4, World
+
+        return V4(
+            World(
+                accounts=self._accounts,
+                clock=self._clock,
+                limit=self._limit,
+                latency=self._latency,
+                ids=self._ids,
+                calls=self.calls,
+            )
+        )
+
     # -- looking in ----------------------------------------------------------------------------------
 
     @property
     def accounts(self) -> tuple[Account, ...]:
         """All that there is at this moment, as values."""
-        now = _moment(self._clock())
+        now = moment(self._clock())
         for account in self._accounts.values():
             account.settle(now)
         return tuple(account.value() for account in self._accounts.values())
 
     def account(self, email: str = DEMO_EMAIL) -> Account:
         """One account as it is at this moment; a KeyError where there is none."""
-        self._accounts[email].settle(_moment(self._clock()))
+        self._accounts[email].settle(moment(self._clock()))
         return self._accounts[email].value()
 
     def site(self, zone: str, *, email: str = DEMO_EMAIL) -> Site:
         """One zone with its settings and records as they are at this moment; a KeyError where there is none."""
-        self._accounts[email].settle(_moment(self._clock()))
+        self._accounts[email].settle(moment(self._clock()))
         return self._accounts[email].sites[zone].value()
 
     def retry_after(self, email: str = DEMO_EMAIL) -> float:
@@ -327,11 +265,6 @@ def _check(accounts: tuple[Account, ...]) -> None:
         once("zone_id", account.email, (site.zone.zone_id for site in account.sites))
         for site in account.sites:
             once("rec_id", site.zone.zone_name, (record.rec_id for record in site.records))
-
-
-def _moment(now: float) -> datetime:
-    """A reading of the clock, in the whole seconds that the API speaks."""
-    return _EPOCH + timedelta(seconds=int(now))
 
 
 @attrs.frozen
@@ -358,7 +291,7 @@ class _Face:
 class _Call:
     """One call on its way: what a handler needs to know."""
 
-    account: _Account
+    account: AccountState
     action: Action[Any]
     now: datetime
     page_size: int
@@ -368,13 +301,13 @@ class _Call:
         """The service's no; it sent a code with hardly any."""
         return refusal(msg, code=None, action=self.action.wire_name)
 
-    def site(self, name: str) -> _Site:
+    def site(self, name: str) -> SiteState:
         site = self.account.sites.get(name)
         if site is None:
             raise self.refuse("Invalid zone.")
         return site
 
-    def record(self, site: _Site, ident: str) -> models.Record:
+    def record(self, site: SiteState, ident: str) -> models.Record:
         record = site.records.get(ident)
         if record is None:
             raise self.refuse("Invalid record id.")
@@ -389,12 +322,6 @@ class _Call:
 _Handler = Callable[[_Call, Any], Any]
 
 
-def _draw(*parts: object) -> tuple[int, ...]:
-    """Sixteen numbers below 2**32 that these parts always give."""
-    digest = hashlib.blake2b("\n".join(map(str, parts)).encode()).digest()
-    return tuple(int.from_bytes(digest[at : at + 4], "big") for at in range(0, 64, 4))
-
-
 _DAYS: Final[Mapping[int, float]] = {20: 30, 30: 7, 40: 1, 100: 1, 110: 0.5, 120: 0.25}
 
 
@@ -405,34 +332,23 @@ def _stats(call: _Call, action: act.Stats) -> models.Stats:
     # §3.1: the latest data is from one day ago, except in the Pro intervals.
     # Not known: what a zone without Pro got for one of those. Here it gets the same as one with it.
     end = now - timedelta(days=1) if action.interval < 100 else now
-    seen, spiders, threats, hits, cached, size, age, *_ = _draw("stats", action.zone)
-
-    def total(per_day: int) -> int:
-        return int(per_day * days)
-
-    pages = models.Traffic(
-        regular=total(200 + seen % 20_000), threat=total(4 + threats % 300), crawler=total(4 + spiders % 1_000)
-    )
-    uniques = models.Traffic(
-        regular=total(40 + seen % 20_000 // 5), threat=total(4 + threats % 300 // 2), crawler=total(4 + spiders % 100)
-    )
-    requests = total(1_000 + hits % 100_000)
-    ours = requests * (40 + cached % 50) // 100
+    served = totals(action.zone, days)
+    ours, theirs = served.cached_requests, served.requests - served.cached_requests
     settings = site.settings
     return models.Stats(
         timeZero=end - timedelta(days=days),
         timeEnd=end,
         cachedServerTime=now,
         cachedExpryTime=now + timedelta(minutes=10),
-        trafficBreakdown=models.TrafficBreakdown(pageviews=pages, uniques=uniques),
+        trafficBreakdown=models.TrafficBreakdown(pageviews=served.pages, uniques=served.uniques),
         bandwidthServed=models.Served(
-            cloudflare=ours * (4_000 + size % 20_000) / 1_024, user=(requests - ours) * (8_000 + size % 20_000) / 1_024
+            cloudflare=served.cached_bytes / 1_024, user=(served.bytes - served.cached_bytes) / 1_024
         ),
-        requestsServed=models.Served(cloudflare=ours, user=requests - ours),
+        requestsServed=models.Served(cloudflare=ours, user=theirs),
         pro_zone=bool(site.zone.props and site.zone.props.pro),
         currentServerTime=now,
         interval=action.interval,
-        zoneCDate=_EPOCH + timedelta(days=14_800 + age % 1_000),
+        zoneCDate=site.created,
         userSecuritySetting=settings.userSecuritySetting,
         dev_mode=settings.dev_mode,
         ipv46=settings.ipv46,
@@ -457,60 +373,27 @@ def _zone_check(call: _Call, action: act.ZoneCheck) -> Mapping[str, str]:
     return {name: sites[name].zone.zone_id for name in action.zones if name in sites}
 
 
-# Documentation's own networks (RFC 5737, RFC 3849), so that nobody real gets a bad name.
-_VISITORS: Final[Mapping[models.VisitorClass, tuple[str, str]]] = types.MappingProxyType(
-    {
-        models.VisitorClass.REGULAR: ("regular", "198.51.100."),
-        models.VisitorClass.CRAWLER: ("crawler", "192.0.2."),
-        models.VisitorClass.THREAT: ("threat", "203.0.113."),
-    }
-)
-_CLASSES: Final = (*[models.VisitorClass.REGULAR] * 5, *[models.VisitorClass.CRAWLER] * 2, models.VisitorClass.THREAT)
-
-
-@functools.lru_cache(maxsize=1024)
-def _visitors(zone: str) -> tuple[tuple[models.VisitorClass, int, models.Visitor], ...]:
-    """Who visited the zone within 48 hours: the class, how many hours ago at the latest, and the visitor."""
-    found = []
-    for index in range(8 + _draw("visitors", zone)[0] % 40):
-        host, hits, ago, latitude, longitude, *_ = _draw("visitor", zone, index)
-        kind = _CLASSES[index % len(_CLASSES)]
-        classification, network = _VISITORS[kind]
-        visitor = models.Visitor(
-            # The index, which is below 50, keeps two visitors from having one address.
-            ip=f"{network}{1 + host % 4 * 50 + index}",
-            classification=classification,
-            hits=48 + hits % 10_000,
-            latitude=latitude % 120_000 / 1_000 - 50,
-            longitude=longitude % 360_000 / 1_000 - 180,
-            zone_name=zone,
-        )
-        # The first of each class is always there, whatever the hours.
-        found.append((kind, 1 if index < len(_CLASSES) else 1 + ago % 48, visitor))
-    return tuple(sorted(found, key=lambda entry: -(entry[2].hits or 0)))
-
-
 def _zone_ips(call: _Call, action: act.ZoneIps) -> tuple[models.Visitor, ...]:
     call.site(action.zone)
     return tuple(
         attrs.evolve(
-            visitor,
-            hits=(visitor.hits or 0) * action.hours // 48,
-            latitude=visitor.latitude if action.geo else None,
-            longitude=visitor.longitude if action.geo else None,
+            visit.visitor,
+            hits=visit.hits(action.hours),
+            latitude=visit.visitor.latitude if action.geo else None,
+            longitude=visit.visitor.longitude if action.geo else None,
         )
-        for kind, ago, visitor in _visitors(action.zone)
-        if ago <= action.hours and action.visitor_class in {None, kind}
+        for visit in visits(action.zone)
+        if visit.ago <= action.hours and action.visitor_class in {None, visit.kind}
     )
 
 
 def _ip_lkup(call: _Call, action: act.IpLkup) -> models.ThreatScore:
     """Bad is whom the account banned, and the network of the visitors that are threats."""
-    listed = call.account.listed.get(action.ip)
-    known = action.ip.startswith(_VISITORS[models.VisitorClass.THREAT][1]) and listed is None
+    listed = call.account.listed(call.now).get(action.ip)
+    known = action.ip.startswith(THREAT_NETWORK) and listed is None
     if not known and listed is not models.ListAction.BANNED:
         return models.ThreatScore(ip=action.ip)
-    return models.ThreatScore(ip=action.ip, verdict="BAD", score=_draw("score", action.ip)[0] % 60)
+    return models.ThreatScore(ip=action.ip, verdict="BAD", score=draw("score", action.ip)[0] % 60)
 
 
 def _zone_settings(call: _Call, action: act.ZoneSettings) -> models.ZoneSettings:
@@ -528,12 +411,10 @@ def _cache_lvl(call: _Call, action: act.CacheLvl) -> models.Zone:
 def _devmode(call: _Call, action: act.Devmode) -> models.DevelopmentMode:
     site = call.site(action.zone)
     if not action.on:
-        call.account.developing.discard(site)
         # Not known: what `expires_on` said when it was switched off. Here it is left out.
-        return models.DevelopmentMode(zone=site.develop(None))
+        return models.DevelopmentMode(zone=call.account.develop(site, None))
     until = call.now + DEVELOPMENT
-    call.account.developing.add(site)
-    return models.DevelopmentMode(expires_on=until, zone=site.develop(until))
+    return models.DevelopmentMode(expires_on=until, zone=call.account.develop(site, until))
 
 
 def _fpurge_ts(call: _Call, action: act.FpurgeTs) -> models.Purge:
@@ -554,17 +435,17 @@ def _zone_file_purge(call: _Call, action: act.ZoneFilePurge) -> models.FilePurge
 
 
 def _wl(call: _Call, action: act.Wl) -> models.IpListing:
-    call.account.listed[action.ip] = models.ListAction.WHITELISTED
+    call.account.listed(call.now)[action.ip] = models.ListAction.WHITELISTED
     return models.IpListing(ip=action.ip, action=models.ListAction.WHITELISTED)
 
 
 def _ban(call: _Call, action: act.Ban) -> models.IpListing:
-    call.account.listed[action.ip] = models.ListAction.BANNED
+    call.account.listed(call.now)[action.ip] = models.ListAction.BANNED
     return models.IpListing(ip=action.ip, action=models.ListAction.BANNED)
 
 
 def _nul(call: _Call, action: act.Nul) -> models.IpListing:
-    call.account.listed.pop(action.ip, None)
+    call.account.listed(call.now).pop(action.ip, None)
     return models.IpListing(ip=action.ip, action=models.ListAction.UNLISTED)
 
 
@@ -610,7 +491,7 @@ def _rec_new(call: _Call, action: act.RecNew) -> models.Record:
     `service_mode` is not documented here, and reports conflict: what is given holds, otherwise it is off.
     """
     site = call.site(action.zone)
-    return site.write(_written(call, action, str(next(call.ids)), proxied=action.service_mode is True))
+    return site.write(_written(call, action, str(next(call.ids)), proxied=action.service_mode is True), call.now)
 
 
 def _rec_edit(call: _Call, action: act.RecEdit) -> models.Record:
@@ -624,7 +505,7 @@ def _rec_edit(call: _Call, action: act.RecEdit) -> models.Record:
         # The type could not be changed; the words are not known.
         raise call.refuse("Invalid record type.")
     proxied = old.service_mode if action.service_mode is None else action.service_mode
-    return site.write(_written(call, action, action.id, proxied=bool(proxied)))
+    return site.write(_written(call, action, action.id, proxied=bool(proxied)), call.now)
 
 
 def _rec_delete(call: _Call, action: act.RecDelete) -> None:
