@@ -38,8 +38,9 @@ def _rdata(record: Mapping[str, Any]) -> str:
 
 def _line(record: Mapping[str, Any]) -> str:
     tags = [f"cf-proxied:{str(record['proxied']).lower()}", *record["tags"]]
-    comment = f" {' '.join(record['comment'].split())}" if record["comment"] else ""
-    return f"{record['name']}.\t{record['ttl']}\tIN\t{record['type']}\t{_rdata(record)} ;{comment} cf_tags={','.join(tags)}"
+    comment = " " + " ".join(record["comment"].split()) if record["comment"] else ""
+    head = f"{record['name']}.\t{record['ttl']}\tIN\t{record['type']}"
+    return f"{head}\t{_rdata(record)} ;{comment} cf_tags={','.join(tags)}"
 
 
 def exported(zone: str, servers: Sequence[str], records: Iterable[Mapping[str, Any]], now: datetime) -> str:

@@ -377,7 +377,7 @@ def delete_record(call: Call, zone: str, record: str) -> Answer:
 
 
 def _entries(fields: Mapping[str, Any], name: str, *needed: str) -> list[dict[str, Any]]:
-    entries = fields.get(name) or []
+    entries = [] if fields.get(name) is None else fields[name]
     if not isinstance(entries, list) or not all(
         isinstance(entry, dict) and all(isinstance(entry.get(key), str) for key in needed) for entry in entries
     ):
