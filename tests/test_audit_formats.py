@@ -248,8 +248,8 @@ class Page(html.parser.HTMLParser):
         self._inside = ""
         self.feed(text)
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attributes)))
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
         self._inside = tag
 
     def handle_data(self, data: str) -> None:

@@ -105,7 +105,7 @@ def test_the_files_carry_the_summary(tmp_path: Path) -> None:
 def test_rows_are_written_in_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a large account needs no more memory than a small one."""
     monkeypatch.setattr(as_parquet, "_GROUP", 2)
-    report, tally = ParquetReport(tmp_path), Tally(5)
+    report, tally, written = ParquetReport(tmp_path), Tally(5), 0
     for number in range(5):
         zone = ZoneAudit(zone=f"z{number}.example", settings=ZoneSettings())
         report.zone(zone)

@@ -17,6 +17,7 @@ from cfclient.errors import CloudflareError, ConfigurationError, InvalidInput, U
 
 from .asking import call, records, settings, zones
 from .auditing import audit
+from .comparing import diff
 from .options import FAULT, GONE, INCOMPLETE, INTERRUPTED, USAGE, Usage, say
 from .serve import serve
 
@@ -51,7 +52,7 @@ app = App(
 )
 
 
-for command in (audit, zones, records, settings, call, serve):
+for command in (audit, diff, zones, records, settings, call, serve):
     app.command(command)
 
 
