@@ -419,9 +419,11 @@ def test_the_exit_code_tells(tmp_path: Path, run: Callable[..., tuple[int, str, 
 
 def test_a_snapshot_of_the_emulator_equals_itself(tmp_path: Path, run: Callable[..., tuple[int, str, str]]) -> None:
     """From the audit to the difference, by the command alone, whatever order zones finish in."""
+    # Not the one in development mode, whose end is counted from now.
+    zones = ("aspen-atelier.example", "cedar-fabrics.example", "cedar-pottery.example")
     for name, format_ in (("one", "jsonl"), ("other", "json")):
         path = tmp_path / name
-        run("audit", "--url", "emulator:?zones=4&seed=7", "--format", format_, "--with-records", "-o", path)
+        run("audit", *zones, "--url", "emulator:?zones=4&seed=7", "--format", format_, "--with-records", "-o", path)
 
     code, out, _ = run("diff", tmp_path / "one", tmp_path / "other", "-o", tmp_path / "difference")
 

@@ -8,7 +8,7 @@
 The exit codes of every command:
 
     0    done; of an audit: nothing was found at or above --fail-on
-    1    an audit found something
+    1    an audit found something; diff: something changed
     2    wrong usage, or a setting that is missing or wrong
     3    the service refused or did not answer; of an audit: not every zone could be read
     70   a fault of cfclient

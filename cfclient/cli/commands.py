@@ -29,6 +29,8 @@ For example:
 
     cfclient audit --demo
     cfclient audit --format jsonl -o findings.jsonl --fail-on high
+    cfclient audit --format html -o report.html
+    cfclient diff monday.jsonl tuesday.jsonl
     cfclient records example.com --format csv
     cfclient call rec_new z=example.com type=A name=www content=192.0.2.1
     cfclient serve --demo --port 8080
@@ -36,7 +38,8 @@ For example:
 Exit codes:
 
     0    done; of an audit: nothing was found
-    1    an audit found something at or above --fail-on
+    1    an audit found something at or above --fail-on; diff: something
+         changed
     2    wrong usage, or a setting that is missing or wrong
     3    the service refused or did not answer; of an audit: not every
          zone could be read
