@@ -12,6 +12,7 @@ import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.console import Console
 
 from cfclient.audit import Finding, Severity, Tally, ZoneAudit
@@ -180,12 +181,12 @@ def test_both_forms_hold_the_same(tmp_path: Path, format_: str) -> None:
     "other",
     [
         {"records": tuple(reversed(RECORDS))},
-        {"records": tuple(attrs.evolve(record, rec_id="9", rec_hash="x", ttl_ceil=7) for record in RECORDS)},
-        {"records": tuple(attrs.evolve(record, name=record.name.upper() + ".") for record in RECORDS)},
-        {"records": (*RECORDS[:1], attrs.evolve(RECORDS[1], ttl=None, auto_ttl=True), *RECORDS[2:])},
-        {"records": (*RECORDS[:1], attrs.evolve(RECORDS[1], content="MAIL.A.example."), *RECORDS[2:])},
-        {"records": (*RECORDS[:2], attrs.evolve(RECORDS[2], content='"v=spf1 " "-all"', ttl=1), RECORDS[3])},
-        {"records": (*RECORDS[:3], attrs.evolve(RECORDS[3], content="2001:DB8:0:0::0001"))},
+        {"records": tuple(replace(record, rec_id="9", rec_hash="x", ttl_ceil=7) for record in RECORDS)},
+        {"records": tuple(replace(record, name=record.name.upper() + ".") for record in RECORDS)},
+        {"records": (*RECORDS[:1], replace(RECORDS[1], ttl=None, auto_ttl=True), *RECORDS[2:])},
+        {"records": (*RECORDS[:1], replace(RECORDS[1], content="MAIL.A.example."), *RECORDS[2:])},
+        {"records": (*RECORDS[:2], replace(RECORDS[2], content='"v=spf1 " "-all"', ttl=1), RECORDS[3])},
+        {"records": (*RECORDS[:3], replace(RECORDS[3], content="2001:DB8:0:0::0001"))},
         {"zone": "A.example."},
         {"findings": (attrs.evolve(FINDING, message="the MX Mail.a.example. is bad", records=("A.example.",)),)},
     ],
@@ -199,15 +200,15 @@ def test_two_forms_of_the_same_are_no_difference(tmp_path: Path, other: dict[str
     assert Difference() == compare(old, new)
 
 
-CASE_MATTERS = {"records": (*RECORDS[:2], attrs.evolve(RECORDS[2], content="v=SPF1 -all"), RECORDS[3])}
+CASE_MATTERS = {"records": (*RECORDS[:2], replace(RECORDS[2], content="v=SPF1 -all"), RECORDS[3])}
 
 
 @pytest.mark.parametrize(
     ("other", "expected"),
     [
         ({"records": RECORDS[1:]}, "- A www.a.example 192.0.2.1 (ttl 300, proxied)"),
-        ({"records": (attrs.evolve(RECORDS[0], ttl=120), *RECORDS[1:])}, "~ A www.a.example 192.0.2.1 ttl 300 ttl 120"),
-        ({"records": (attrs.evolve(RECORDS[0], service_mode=False), *RECORDS[1:])}, "192.0.2.1 proxied not proxied"),
+        ({"records": (replace(RECORDS[0], ttl=120), *RECORDS[1:])}, "~ A www.a.example 192.0.2.1 ttl 300 ttl 120"),
+        ({"records": (replace(RECORDS[0], service_mode=False), *RECORDS[1:])}, "192.0.2.1 proxied not proxied"),
         (CASE_MATTERS, "v=SPF1 -all"),
         ({"settings": attrs.evolve(SETTINGS, ssl=SslMode.OFF)}, "~ setting ssl 2 0"),
         ({"settings": attrs.evolve(SETTINGS, bic=True)}, "~ setting bic - true"),
