@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from . import actions
     from .actions import ACTIONS, Action, Kind
     from .audit import audit
+    from .audit.policy import rule
     from .backend import Backend, Connect, Credentials
     from .backends.emulator import Emulator
     from .bulk import Outcome, Outcomes
@@ -76,6 +77,7 @@ _HOMES = {
     "actions": ("actions",),
     "actions:": ("ACTIONS", "Action", "Kind"),
     "audit:": ("audit",),
+    "audit.policy:": ("rule",),
     "backend:": ("Backend", "Connect", "Credentials"),
     "backends.emulator:": ("Emulator",),
     "bulk:": ("Outcome", "Outcomes"),
@@ -189,6 +191,7 @@ __all__ = [
     "connect",
     "emulator",
     "gateway",
+    "rule",
 ]
 
 

@@ -187,10 +187,12 @@ def _csv(stream: TextIO, rows: Iterable[Sequence[Any]]) -> None:
 class Entries:
     """A listing, entry by entry: JSON Lines and CSV at once, a JSON array and a table at the end."""
 
-    def __init__(self, output_format: Format, stream: TextIO, kind: type) -> None:
+    def __init__(
+        self, output_format: Format, stream: TextIO, kind: type, *, columns: tuple[str, ...] | None = None
+    ) -> None:
         self._format = output_format
         self._stream = stream
-        self._columns = _columns(kind)
+        self._columns = columns or _columns(kind)
         self._kept: list[Any] = []
         self._begun = False
 

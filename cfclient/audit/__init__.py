@@ -7,6 +7,7 @@
 
 - `model.py`: the values, and `judge`, which applies rules to a zone; no I/O;
 - `rules/`: the rules, pure functions over one zone, a file for each area;
+- `policy.py`: which rules are checked, rules of one's own, and what is known already;
 - `gather.py`: the only part that asks: it reads whole zones, or says why it could not;
 - `report/`: what was found, as text for people and programs.
 """
@@ -28,15 +29,19 @@ from .model import (
     ZoneData,
     judge,
 )
-from .rules import RULES
+from .policy import Policy, joined, read_policy, rule, selected
+from .rules import AREAS, OPTIONAL, RULES
 
 __all__ = [
+    "AREAS",
+    "OPTIONAL",
     "RULES",
     "Audit",
     "Excepted",
     "Exemption",
     "Fault",
     "Finding",
+    "Policy",
     "Rule",
     "Severity",
     "Summary",
@@ -45,5 +50,9 @@ __all__ = [
     "ZoneAudit",
     "ZoneData",
     "audit",
+    "joined",
     "judge",
+    "read_policy",
+    "rule",
+    "selected",
 ]

@@ -9,9 +9,11 @@ Of a zone that is done, nothing is kept but its name.
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import date
 from typing import Final, TypeVar, cast
 
 import anyio
@@ -24,8 +26,9 @@ from cfclient.backend import Backend, in_bulk
 from cfclient.bulk import Outcomes, stream_all
 from cfclient.errors import CloudflareError
 
-from .model import Rule, Summary, Tally, ZoneAudit, ZoneData, judge
+from .model import Check, Exemption, Rule, Summary, Tally, ZoneAudit, ZoneData, judge
 from .model import wanted as wanted_fields
+from .policy import joined
 from .reading import whole
 from .rules import RULES
 
@@ -48,9 +51,9 @@ class _Zones:
 class Audit(AsyncIterator[ZoneAudit]):
     """The zones of an audit as they finish, in no particular order; of those given, only names and numbers are kept."""
 
-    def __init__(self, outcomes: Outcomes[ZoneData], zones: _Zones, rules: tuple[Rule, ...]) -> None:
+    def __init__(self, outcomes: Outcomes[ZoneData], zones: _Zones, judged: Callable[[ZoneData], ZoneAudit]) -> None:
         self._outcomes = outcomes
-        self._rules = rules
+        self._judged = judged
         self._failed = list(zones.missing)
         self._left = dict.fromkeys((*(name for name, _ in zones.missing), *zones.names))
         #: how many zones there will be
@@ -87,7 +90,7 @@ class Audit(AsyncIterator[ZoneAudit]):
     async def _read(self) -> ZoneAudit:
         outcome = await anext(self._outcomes)
         if outcome.error is None:
-            return judge(outcome.unwrap(), self._rules)
+            return self._judged(outcome.unwrap())
         zone = cast("_ReadZone", outcome.action).zone
         return ZoneAudit(zone=zone, failure=str(outcome.error) or type(outcome.error).__name__)
 
@@ -98,6 +101,9 @@ def audit(
     *,
     concurrency: int = 16,
     rules: Iterable[Rule] = RULES,
+    own_rules: Iterable[Rule | Check] = (),
+    exemptions: Iterable[Exemption] = (),
+    today: date | None = None,
     skip: Collection[str] = (),
     all_settings: bool = False,
 ) -> AbstractAsyncContextManager[Audit]:
@@ -111,7 +117,10 @@ def audit(
             None, the account's zones are listed before the block begins. A zone that comes twice is
             audited once.
         concurrency: how many zones are read at a time, with up to two requests each.
-        rules: what to check.
+        rules: what to check; `audit.policy.selected` chooses among ours.
+        own_rules: rules of your own beside those: what `cfclient.rule` makes, or functions over a `ZoneData`.
+        exemptions: what is known of a zone until a day, and is counted apart instead of being a finding.
+        today: the day that exceptions are measured by; None for the day it is, in UTC.
         skip: names of zones that are left out, such as those that an earlier run has read.
         all_settings: ask for every setting, also for those that no rule needs; a service that answers
             each setting for itself then takes more calls.
@@ -123,12 +132,14 @@ def audit(
     Raises:
         InvalidInput: at the call, before anything is sent, for what is not a zone's name, for no zones
             at all, and for a concurrency below 1.
+        ConfigurationError: likewise, for two rules of one id.
     """
     wanted = None if zones is None else _wanted(zones)
-    rules = tuple(rules)
+    rules = joined(rules, own_rules)
+    judged = functools.partial(judge, rules=rules, exemptions=tuple(exemptions), today=today)
     only = None if all_settings else wanted_fields(rules)
     concurrency = shapes.integer("concurrency", concurrency, 1)
-    return _audit(_WholeZones(client, only), wanted, concurrency, rules, skip)
+    return _audit(_WholeZones(client, only), wanted, concurrency, judged, skip)
 
 
 #: today's ids are 32 hexadecimal digits, version 1's were numbers
@@ -150,7 +161,7 @@ async def _audit(
     backend: _WholeZones,
     wanted: tuple[str, ...] | None,
     concurrency: int,
-    rules: tuple[Rule, ...],
+    judged: Callable[[ZoneData], ZoneAudit],
     skip: Collection[str],
 ) -> AsyncIterator[Audit]:
     interactive = in_bulk.set(True)
@@ -162,7 +173,7 @@ async def _audit(
     # A generator expression, because ten thousand actions are not needed at once.
     reads = (_ReadZone(name) for name in zones.names)
     async with stream_all(backend, reads, concurrency=concurrency) as outcomes:
-        yield Audit(outcomes, zones, rules)
+        yield Audit(outcomes, zones, judged)
 
 
 async def _resolved(backend: Backend, wanted: tuple[str, ...] | None) -> _Zones:

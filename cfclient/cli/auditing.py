@@ -9,6 +9,7 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Final, Protocol
 
@@ -16,7 +17,7 @@ import anyio
 import attrs
 from cyclopts import Parameter
 
-from cfclient.audit import RULES, Severity, Summary, ZoneAudit
+from cfclient.audit import Audit, Rule, Severity, Summary, ZoneAudit
 from cfclient.audit import audit as audited
 from cfclient.audit.journal import Identity, Journal, account_name, replay
 from cfclient.audit.report import HtmlReport, ParquetReport, Report, reporter
@@ -37,6 +38,7 @@ from .options import (
     flag,
     say,
 )
+from .rules import DEFAULT_CHOICE, Choice
 
 
 def audit(
@@ -44,6 +46,7 @@ def audit(
     fail_on: Annotated[Level, Parameter(help="The mildest finding that makes the exit code 1.")] = "info",
     concurrency: Annotated[int, Parameter(help="How many zones are read at a time.")] = 16,
     resume: Annotated[bool, flag("Continue the file of a run that was interrupted or killed.")] = False,
+    choice: Choice = DEFAULT_CHOICE,
     account: Account = DEFAULT_ACCOUNT,
     output: ReportOutput = DEFAULT_REPORT,
 ) -> int:
@@ -53,6 +56,7 @@ def audit(
 
         cfclient audit --demo
         cfclient audit example.com example.net --fail-on medium
+        cfclient audit --select mail,high --ignore dmarc-none
         cfclient audit --format jsonl -o findings.jsonl --resume
         cfclient audit --format html -o report.html
         cfclient audit --format jsonl --with-records -o snapshot.jsonl
@@ -62,14 +66,16 @@ def audit(
     interrupted; what was read until then is reported all the same.
     """
     _check(output, resume=resume)
+    rules, exemptions = choice.made()
     found, connection = account.found(), account.connect()
-    identity = Identity.of(account_name(found.url, found.credentials), RULES, zones, with_records=output.with_records)
+    identity = Identity.of(account_name(found.url, found.credentials), rules, zones, with_records=output.with_records)
     with ending() as end, ExitStack() as stack:
-        into = _into(stack, output, identity, resume=resume)
+        into = _into(stack, output, identity, rules, resume=resume)
         progress = stack.enter_context(Progress(shown=_is_shown(output), what="reading zones"))
+        reading = partial(audited, rules=rules, exemptions=exemptions, concurrency=concurrency)
         job = _Audit(into, progress, stack, end)
         try:
-            summary = anyio.run(job.run, connection, zones, concurrency)
+            summary = anyio.run(job.run, connection, zones, reading)
         except KeyboardInterrupt:
             if not end.said:
                 raise
@@ -112,15 +118,17 @@ def _check(output: ReportOutput, *, resume: bool) -> None:
         raise Usage("--format parquet writes three files: name a folder for them with -o")
 
 
-def _into(stack: ExitStack, output: ReportOutput, identity: Identity, *, resume: bool) -> _Into:
+def _into(
+    stack: ExitStack, output: ReportOutput, identity: Identity, rules: tuple[Rule, ...], *, resume: bool
+) -> _Into:
     """The place for the report; it is completed when the stack is closed."""
     path = output.output
     if path is not None and output.format == "jsonl" and (path.is_file() or not path.exists()):
-        return _InJournal(stack.enter_context(Journal(path, identity, RULES, resume=resume)), path)
+        return _InJournal(stack.enter_context(Journal(path, identity, rules, resume=resume)), path)
     if path is not None and resume:
         part = path.with_name(f"{path.name}.part.jsonl")
-        journal = stack.enter_context(Journal(part, identity, RULES, resume=True))
-        return _FromJournal(journal, part, path, output)
+        journal = stack.enter_context(Journal(part, identity, rules, resume=True))
+        return _FromJournal(journal, part, path, output, rules)
     return _Straight(stack.enter_context(reporting(output)))
 
 
@@ -176,7 +184,8 @@ class _InJournal:
 class _FromJournal(_InJournal):
     """Any other format, made at the end from JSON Lines that can be continued until then."""
 
-    def __init__(self, journal: Journal, part: Path, path: Path, output: ReportOutput) -> None:
+    def __init__(self, journal: Journal, part: Path, path: Path, output: ReportOutput, rules: tuple[Rule, ...]) -> None:
+        self._rules = rules
         super().__init__(journal, path)
         self._part = part
         self._output = output
@@ -184,7 +193,7 @@ class _FromJournal(_InJournal):
     def finish(self, summary: Summary) -> Summary:
         summary = super().finish(summary)
         with reporting(self._output) as report:
-            for zone in replay(self._part, RULES):
+            for zone in replay(self._part, self._rules):
                 report.zone(zone)
             report.finish(summary)
         if summary.complete:
@@ -201,6 +210,9 @@ def _is_shown(output: ReportOutput) -> bool:
 # -- the run -----------------------------------------------------------------------------------------
 
 
+_Auditing = AbstractAsyncContextManager[Audit]
+
+
 class _Audit:
     """One audit, reported also where it is interrupted."""
 
@@ -213,12 +225,12 @@ class _Audit:
         self._summary: Summary | None = None
 
     async def run(
-        self, connection: AbstractAsyncContextManager[Client], zones: tuple[str, ...], concurrency: int
+        self, connection: AbstractAsyncContextManager[Client], zones: tuple[str, ...], reading: partial[_Auditing]
     ) -> Summary:
         try:
             async with (
                 connection as client,
-                audited(client, zones or None, concurrency=concurrency, skip=self._into.done) as zone_audits,
+                reading(client, zones or None, skip=self._into.done) as zone_audits,
             ):
                 self._progress.begin(zone_audits.total)
                 try:

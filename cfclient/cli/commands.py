@@ -19,6 +19,7 @@ from .asking import call, records, settings, zones
 from .auditing import audit
 from .comparing import diff
 from .options import FAULT, GONE, INCOMPLETE, INTERRUPTED, USAGE, Usage, say
+from .rules import rules
 from .serve import serve
 
 __all__ = ["run"]
@@ -55,7 +56,7 @@ app = App(
 )
 
 
-for command in (audit, diff, zones, records, settings, call, serve):
+for command in (audit, diff, rules, zones, records, settings, call, serve):
     app.command(command)
 
 
