@@ -4,6 +4,7 @@
 #   make check   formatting, lint, types, and the direction of imports
 #   make bench   the benchmarks
 #   make simulate SEEDS=10000   clients and faults on a mock clock; SEED=123 replays one, step by step
+#   make chaos   audits, writes and cancelled calls over sockets that fail; a few minutes, and a table
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,7 +14,7 @@ SEEDS ?= 200
 SEED ?=
 SIMULATE_ARGS ?=
 
-.PHONY: demo test check bench simulate
+.PHONY: demo test check bench simulate chaos
 
 demo: $(VENV)/.demo
 	@$(BIN)/cfclient audit --demo; code=$$?; [ $$code -eq 1 ] || exit $$code
@@ -33,6 +34,9 @@ bench: $(VENV)/.dev
 
 simulate: $(VENV)/.dev
 	$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS)) $(SIMULATE_ARGS)
+
+chaos: $(VENV)/.dev
+	$(BIN)/python -m tests.chaos
 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)

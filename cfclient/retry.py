@@ -169,29 +169,32 @@ class Holds:
 
 
 class _Known:
-    """The ids of records that are known to be there, for the few zones listed whole last."""
+    """The ids of records that are known to be there, for the zones listed last."""
 
-    _ZONES: Final = 8
+    #: so many ids are remembered, and a zone counts as one more
+    _IDS: Final = 20_000
     #: of so many zones the creates of this client are remembered, and of each zone so many
     _OWN_ZONES: Final = 64
     _OWN: Final = 10_000
 
     def __init__(self) -> None:
         self._zones: OrderedDict[str, tuple[set[str], bool]] = OrderedDict()
+        self._size = 0
         # Apart from the listings: one that was on its way while a record was created lacks it.
         self._own: OrderedDict[str, set[str]] = OrderedDict()
 
     def listed(self, action: RecLoadAll, page: Page[Record]) -> None:
         """Learns from a page, if it is the first one or the next one of a listing."""
-        ids, _ = self._zones.pop(action.zone, (set(), False))
+        ids = self.forget(action.zone)
         if action.offset == 0:
             ids = set()
         elif action.offset != len(ids):
             return
         ids.update(record.rec_id for record in page.objs)
         self._zones[action.zone] = ids, not page.has_more
-        if len(self._zones) > self._ZONES:
-            self._zones.popitem(last=False)
+        self._size += len(ids) + 1
+        while self._size > self._IDS:
+            self.forget(next(iter(self._zones)))
 
     def created(self, zone: str, rec_id: str) -> None:
         """Learns of a record that is new."""
@@ -207,9 +210,13 @@ class _Known:
         # What was forgotten must not pass for new, so the zone has to be listed again.
         self.forget(zone)
 
-    def forget(self, zone: str) -> None:
-        """Something was created there, and its id is not known here."""
-        self._zones.pop(zone, None)
+    def forget(self, zone: str) -> set[str]:
+        """The ids that were known in this zone, which counts as never listed from now on."""
+        if zone not in self._zones:
+            return set()
+        ids, _ = self._zones.pop(zone)
+        self._size -= len(ids) + 1
+        return ids
 
     def ids(self, zone: str) -> frozenset[str] | None:
         """Every id that was known to be in this zone, or None where it was never listed whole."""
@@ -479,7 +486,7 @@ class _RetryingRaw(_Retrying):
         """The whole decoded reply, asked for again where that is safe."""
         call = _Call(action)
         if isinstance(action, RecNew):
-            self._known.forget(action.zone)
+            self._known.forget(action.zone)  # something is created there, and its id is not learnt here
         with self._watched(call):
             try:
                 reply = await self._asked(call, cast("RawBackend", self._backend).raw)

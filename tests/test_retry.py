@@ -27,7 +27,7 @@ from cfclient.errors import (
     RateLimited,
     UnexpectedAnswer,
 )
-from cfclient.retry import REPEATABLE, Attempt, Fault, Holds, Retry, fault_of, retrying
+from cfclient.retry import REPEATABLE, Attempt, Fault, Holds, Retry, _Known, fault_of, retrying
 from tests.samples import EXAMPLES
 
 T = TypeVar("T")
@@ -542,8 +542,9 @@ def test_a_refused_create_is_refused() -> None:
     assert ["rec_new"] == flaky.asked
 
 
-def test_what_is_known_comes_from_whole_listings_of_the_last_few_zones() -> None:
+def test_what_is_known_comes_from_whole_listings_of_the_last_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages that do not follow one another teach nothing; old zones are forgotten; own creates are remembered."""
+    monkeypatch.setattr(_Known, "_IDS", 8 * 6)
     zones = [f"z{number}.example" for number in range(9)]
     account = {"accounts": [{"zones": [{"zone_name": name} for name in zones]}]}
     emulator = Emulator.from_json(account, page_size=2, limit=None)
