@@ -50,6 +50,7 @@ FLOORS: dict[str, int] = {
     "connect": 8,
     "audit": 8,
     "output": 9,
+    "bars": 9,
     "serving": 9,
     "cli": 10,
     "__main__": 11,

@@ -21,6 +21,7 @@ from .comparing import diff
 from .options import FAULT, GONE, INCOMPLETE, INTERRUPTED, USAGE, Usage, say
 from .rules import rules
 from .serve import serve
+from .traffic import stats, visitors
 
 __all__ = ["run"]
 
@@ -56,7 +57,7 @@ app = App(
 )
 
 
-for command in (audit, diff, rules, zones, records, settings, call, serve):
+for command in (audit, diff, rules, zones, records, settings, stats, visitors, call, serve):
     app.command(command)
 
 
