@@ -127,8 +127,16 @@ def _offset(value: int | str) -> int:
     return shapes.integer("offset", value, 0)
 
 
+def _size(value: int | str | None) -> int | None:
+    return None if value is None else shapes.integer("size", value, 1, 5_000_000)
+
+
 def _on(value: bool | int | str) -> bool:
     return shapes.flag("on", value)
+
+
+def _force(value: bool | int | str) -> bool:
+    return shapes.flag("force", value)
 
 
 def _id(value: str | int) -> str:
@@ -177,7 +185,7 @@ class ZoneLoadMulti(Action[models.Page[models.Zone]]):
 
 @attrs.frozen
 class RecLoadAll(Action[models.Page[models.Record]]):
-    """One page of a zone's records (§3.3)."""
+    """One page of a zone's records (§3.3); `size` is how many it may hold at most, where a service asks."""
 
     wire_name = "rec_load_all"
     kind = Kind.READ
@@ -187,6 +195,8 @@ class RecLoadAll(Action[models.Page[models.Record]]):
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
     offset: int = attrs.field(default=0, converter=_offset, kw_only=True, metadata=wire("o", omit=0))
+    #: a hint, on no wire: version 1 chooses itself
+    size: int | None = attrs.field(default=None, converter=_size, kw_only=True)
 
 
 def _zones(value: str | Iterable[str]) -> tuple[str, ...]:
@@ -395,7 +405,7 @@ class Ban(Action[models.IpListing]):
 
 @attrs.frozen
 class Nul(Action[models.IpListing]):
-    """Takes an address off both lists (§4.6)."""
+    """Takes an address off both lists (§4.6); `force` also lifts what cfclient did not set, where that is told."""
 
     wire_name = "nul"
     kind = Kind.SET
@@ -404,6 +414,8 @@ class Nul(Action[models.IpListing]):
     answer = models.IpListing
 
     ip: str = attrs.field(converter=_ip, metadata=wire("key"))
+    #: a hint, on no wire: version 1 does not know who set a rule
+    force: bool = attrs.field(default=False, converter=_force, kw_only=True)
 
 
 def _ipv46_on(value: bool | int | str) -> bool:

@@ -145,14 +145,16 @@ class Client:
         """
         return await self.perform(act.ZoneLoadMulti(offset=offset))
 
-    async def rec_load_all(self, zone: str, *, offset: int = 0) -> models.Page[models.Record]:
+    async def rec_load_all(self, zone: str, *, offset: int = 0, size: int | None = None) -> models.Page[models.Record]:
         """One page of a zone's records (§3.3), 180 of them in the document; `records(zone)` gives all.
 
         Args:
             zone: the zone's name.
             offset: how many records to pass over.
+            size: how many records to ask for at most; today's Cloudflare has 5,000 unless told, version 1
+                chooses itself.
         """
-        return await self.perform(act.RecLoadAll(zone, offset=offset))
+        return await self.perform(act.RecLoadAll(zone, offset=offset, size=size))
 
     async def zone_check(self, zones: str | Iterable[str]) -> Mapping[str, str]:
         """The ids of the active ones among these zones (§3.4), by name.
@@ -242,9 +244,17 @@ class Client:
         """Bans an address from the whole account (§4.6)."""
         return await self.perform(act.Ban(ip))
 
-    async def nul(self, ip: str | ipaddress.IPv4Address | ipaddress.IPv6Address) -> models.IpListing:
-        """Takes an address off both lists (§4.6)."""
-        return await self.perform(act.Nul(ip))
+    async def nul(
+        self, ip: str | ipaddress.IPv4Address | ipaddress.IPv6Address, *, force: bool = False
+    ) -> models.IpListing:
+        """Takes an address off both lists (§4.6).
+
+        Args:
+            ip: the address.
+            force: also lift a rule that somebody else made. Today's Cloudflare tells who did; otherwise such a
+                rule is left, and named in an `InvalidInput`.
+        """
+        return await self.perform(act.Nul(ip, force=force))
 
     async def ipv46(self, zone: str, on: bool | int | str) -> models.Zone | None:
         """Switches IPv6 (§4.7); the zone, or None where the service answers briefly."""

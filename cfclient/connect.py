@@ -1,10 +1,14 @@
 """From one address to a ready client: the only place that knows every part.
 
-    https://www.cloudflare.com/api_json.html   version 1, wherever it is served
+    https://api.cloudflare.com/client/v4       today's Cloudflare: any address that ends so; the default
+    https://www.cloudflare.com/api_json.html   version 1, wherever it is served: any other address
     emulator:?zones=25&seed=7                  CloudFlare in memory, in this process
 
 Each of the three settings (address, e-mail, key) is looked for in the arguments, then in the
 environment (`CFCLIENT_URL`, `CFCLIENT_EMAIL`, `CFCLIENT_TOKEN`), then in a profile of `config.toml`.
+For today's Cloudflare a key without an e-mail address is an API token, so an address counts only where it
+stands beside the key or before it; the last place is what Cloudflare's own SDK reads: `CLOUDFLARE_API_TOKEN`, or
+`CLOUDFLARE_EMAIL` and `CLOUDFLARE_API_KEY`. Those are sent to no other kind of address.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ import os
 import sys
 import time
 import tomllib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -79,6 +83,9 @@ def _profile(name: str | None) -> Mapping[str, str]:
     return profile
 
 
+#: where today's Cloudflare answers; the address where none is given
+V4_URL: Final = "https://api.cloudflare.com/client/v4"
+
 _SETTINGS: Final = {"url": "CFCLIENT_URL", "email": "CFCLIENT_EMAIL", "token": "CFCLIENT_TOKEN"}
 
 
@@ -88,32 +95,64 @@ def settings(
     """The address and the credentials, from the arguments, the environment, or a profile.
 
     An emulator has credentials of its own, which hold unless the arguments say otherwise.
+    Without any address it is that of today's Cloudflare.
 
     Raises:
         ConfigurationError: one is missing; the message names all three places.
     """
-    given = {"url": url, "email": email, "token": token if isinstance(token, str) else None}
+    given: dict[str, Any] = {"url": url, "email": email, "token": token}
     # The file is read only when something is left to look for there, and the profile only once.
     stored = _profile(profile) if profile or os.environ.get("CFCLIENT_PROFILE") else None
 
-    def find(name: str) -> str:
+    def places(name: str) -> Iterator[Any]:
         nonlocal stored
-        value = given[name] or os.environ.get(_SETTINGS[name])
-        if not value:
-            stored = _profile(None) if stored is None else stored
-            value = stored.get(name)
-        if not value:
-            raise ConfigurationError(
-                f"no {name} is given: pass {name}=, or set {_SETTINGS[name]}, "
-                f"or put `{name}` into a profile of {config_path()}"
-            )
+        yield given[name]
+        yield os.environ.get(_SETTINGS[name])
+        stored = _profile(None) if stored is None else stored
+        yield stored.get(name)
+
+    def find(name: str) -> Any:
+        value = next(filter(None, places(name)), None)
+        if value is None:
+            raise ConfigurationError(_missing(name))
         return value
 
-    address = find("url")
+    address = next(filter(None, places("url")), None) or V4_URL
     if address.startswith("emulator:"):
         return Settings(url=address, credentials=Credentials(email or DEMO.email, token or DEMO.token))
-    who = find("email")
-    return Settings(url=address, credentials=Credentials(who, token if callable(token) else find("token")))
+    if not is_v4(address):
+        return Settings(url=address, credentials=Credentials(find("email"), find("token")))
+    return Settings(url=address, credentials=_of_today(places("email"), places("token")))
+
+
+def _missing(name: str, more: str = "") -> str:
+    return (
+        f"no {name} is given: pass {name}=, or set {_SETTINGS[name]}, "
+        f"or put `{name}` into a profile of {config_path()}{more}"
+    )
+
+
+def is_v4(url: str) -> bool:
+    """Whether this is an address of today's Cloudflare: its path ends in /client/v4."""
+    return url.partition("?")[0].rstrip("/").endswith("/client/v4")
+
+
+def _of_today(emails: Iterator[Any], tokens: Iterator[Any]) -> Credentials:
+    """The credentials for today's Cloudflare; an e-mail address that stands behind the key is another account's."""
+    email: str | None = None
+    for mail, token in zip(emails, tokens, strict=True):
+        email = email or mail or None
+        if token:
+            return Credentials(email, token)
+    api_token, api_key = os.environ.get("CLOUDFLARE_API_TOKEN"), os.environ.get("CLOUDFLARE_API_KEY")
+    if api_token and not (email and api_key):
+        return Credentials(None, api_token)
+    email = email or os.environ.get("CLOUDFLARE_EMAIL")
+    if api_key and email:
+        return Credentials(email, api_key)
+    if api_key:
+        raise ConfigurationError("CLOUDFLARE_API_KEY is set, and no e-mail address: set CLOUDFLARE_EMAIL too")
+    raise ConfigurationError(_missing("token", ", or set CLOUDFLARE_API_TOKEN"))
 
 
 def emulator(
@@ -194,6 +233,7 @@ async def connect(
     email: str | None = None,
     token: Token | None = None,
     profile: str | None = None,
+    account: str | None = None,
     http: Http | httpx.AsyncClient | None = None,
     allow_plain_http: bool = False,
     retry: Retry | None = _PATIENT,
@@ -201,11 +241,14 @@ async def connect(
     """A block in which a client is open: `async with cfclient.connect(...) as cf: await cf.stats(...)`.
 
     Args:
-        url: one address for everything: an https URL is version 1, `emulator:?zones=25&seed=7` is the
-            emulator. Or anything that makes a backend of credentials, such as an emulator's `connect`.
-        email: the account's e-mail address.
+        url: one address for everything: one that ends in `/client/v4` is today's Cloudflare, which is the
+            default; any other https URL is version 1, `emulator:?zones=25&seed=7` is the emulator. Or anything
+            that makes a backend of credentials, such as an emulator's `connect`.
+        email: the account's e-mail address; without it the key is an API token of today's Cloudflare.
         token: the account's API key, or a callable that gives it before each exchange, sync or async.
         profile: the name of a profile in `config.toml`.
+        account: the id of the only account whose zones and access rules count, on today's Cloudflare; the same
+            as `?account=` in its address.
         http: an adapter, or an `httpx.AsyncClient` of your own (proxies, transports, hooks), which is
             used and never closed. Without it, lanes of one connection each are opened, and closed again.
         allow_plain_http: send the key unencrypted to an `http:` address that is not on this machine.
@@ -226,7 +269,11 @@ async def connect(
         else:
             found = settings(url, email=email, token=token, profile=profile)
             credentials = found.credentials
-            if found.url.startswith("emulator:"):
+            if is_v4(found.url):
+                make = await _v4(stack, found.url, http, account=account, allow_plain_http=allow_plain_http)
+            elif account is not None:
+                raise ConfigurationError("account= narrows today's Cloudflare, whose address ends in /client/v4, only")
+            elif found.url.startswith("emulator:"):
                 make = emulator_at(found.url).connect
             else:
                 adapter = await _adapter(stack, http)
@@ -250,6 +297,33 @@ def _v1(url: str, adapter: Http, *, allow_plain_http: bool) -> Connect:
 
     def make(credentials: Credentials) -> Backend:
         return V1(adapter, credentials, url=url, allow_plain_http=allow_plain_http)
+
+    return make
+
+
+async def _v4(
+    stack: AsyncExitStack,
+    url: str,
+    http: Http | httpx.AsyncClient | None,
+    *,
+    account: str | None,
+    allow_plain_http: bool,
+) -> Connect:
+    from .backends.v4 import V4, Memory, Scope
+    from .exchanges import checked_address
+
+    address, _, query = url.partition("?")
+    checked_address(address, allow_plain_http=allow_plain_http, example=V4_URL)
+    options = dict(parse_qsl(query, keep_blank_values=True))
+    if account is not None:
+        options["account"] = account
+    if unknown := sorted(options.keys() - {"account", "lists"}):
+        raise ConfigurationError(f"{address}: {unknown[0]!r} is no option of it: expected account or lists")
+    scope, memory = Scope(**options), Memory()
+    adapter = await _adapter(stack, http)
+
+    def make(credentials: Credentials) -> Backend:
+        return V4(adapter, credentials, url=address, scope=scope, memory=memory, allow_plain_http=allow_plain_http)
 
     return make
 

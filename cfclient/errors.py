@@ -63,7 +63,10 @@ class ApiError(CloudflareError):
         msg: the service's own words.
         code: its `err_code`, or None where it sent none, as it did for most refusals.
         action: the wire name of the action that was refused, or None where no action was made yet.
+        numbers: the numeric codes of today's Cloudflare, whose `code` is version 1's for the same; else empty.
     """
+
+    numbers: tuple[int, ...] = ()
 
     def __init__(self, msg: str, *, code: str | None = None, action: str | None = None) -> None:
         self.msg = msg

@@ -10,7 +10,7 @@ from .actions import Action, CacheLvl, RecEdit, RecNew
 from .errors import InvalidInput
 from .models import CacheLevel, RecordType
 
-__all__ = ["V1", "Limits"]
+__all__ = ["V1", "V4", "Limits"]
 
 
 @attrs.frozen(kw_only=True)
@@ -64,4 +64,12 @@ V1: Final = Limits(
     ttl=(120, 86_400),
     cache_levels=frozenset({CacheLevel.AGGRESSIVE, CacheLevel.BASIC}),
     service="API version 1",
+)
+
+#: Today's Cloudflare, version 4: whose content or data is known is written; SPF becomes TXT.
+V4: Final = Limits(
+    record_types=frozenset(RecordType),
+    ttl=(60, 86_400),
+    cache_levels=frozenset(CacheLevel),
+    service="Cloudflare's API version 4",
 )

@@ -165,6 +165,7 @@ class RecordType(OpenStr):
     DS = "DS"
     HTTPS = "HTTPS"
     NAPTR = "NAPTR"
+    OPENPGPKEY = "OPENPGPKEY"
     PTR = "PTR"
     SMIMEA = "SMIMEA"
     SSHFP = "SSHFP"

@@ -37,7 +37,8 @@ COMMAND = [sys.executable, "-m", "cfclient"]
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No settings but those of the test."""
-    for name in ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE"):
+    names = ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE")
+    for name in (*names, "CLOUDFLARE_EMAIL", "CLOUDFLARE_API_KEY", "CLOUDFLARE_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
@@ -150,9 +151,9 @@ def test_no_option_takes_the_key(run: Run) -> None:
         (["zoness"], 'Did you mean "zones"?'),
         (["zones", "--demoo"], "Did you mean "),
         (["zones", "--demo", "--format", "xml"], "jsonl"),
-        (["zones"], "no url is given"),
-        (["zones", "--format", "csv"], "no url is given"),
-        (["audit", "--format", "csv"], "no url is given"),
+        (["zones"], "no token is given"),
+        (["zones", "--format", "csv"], "no token is given"),
+        (["audit", "--format", "csv"], "no token is given"),
         (["records", "no zone", "--demo", "--format", "csv"], "zone='no zone' is not valid"),
         (["zones", "--profile", "work"], "there is no profile 'work'"),
         (["zones", "--demo", "--url", "emulator:"], "--demo is an account of its own"),
@@ -194,7 +195,7 @@ def test_a_missing_setting_names_the_places_and_the_way_out(run: Run) -> None:
     """Options, environment, profile, or the demo account."""
     _, _, err = run("zones")
 
-    for place in ("CFCLIENT_URL", "config.toml", "--url", "--demo"):
+    for place in ("CFCLIENT_TOKEN", "config.toml", "--url", "--demo"):
         assert place in err
 
 
@@ -212,7 +213,7 @@ def test_the_whole_error_on_request(run: Run) -> None:
     code, _, err = run("zones", "--traceback")
 
     assert (2, True) == (code, err.startswith("Traceback (most recent call last)"))
-    assert "cfclient: error: no url is given" in err.splitlines()[-1]
+    assert "cfclient: error: no token is given" in err.splitlines()[-1]
 
 
 # -- settings -----------------------------------------------------------------------------------------
@@ -555,3 +556,33 @@ def test_an_output_that_knows_only_ascii() -> None:
 
     assert (1, "") == (code, err)
     assert out.isascii()
+
+
+def test_support_shows_every_action_and_backend(run: Run) -> None:
+    """Full, partial with what is missing, refused with why and since when."""
+    code, out, _ = run("support", "--format", "json")
+    rows = {row["action"]: row for row in json.loads(out)}
+
+    assert (0, list(ACTIONS)) == (code, list(rows))
+    assert {"full", "partial", "refused"} == {row["v4"] for row in rows.values()}
+    assert {("full", "full")} == {(row["v1"], row["emulator"]) for row in rows.values()}
+    assert "2024-08-05" in rows["minify"]["note"]
+    assert [] == [name for name, row in rows.items() if (row["v4"] != "full") != bool(row["note"])]
+
+
+def test_support_shows_what_a_token_needs(run: Run) -> None:
+    """As the dashboard spells it."""
+    code, out, _ = run("support", "--permissions", "--format", "csv")
+    lines = out.splitlines()
+
+    assert (0, 23, "action,permissions") == (code, len(lines), lines[0])
+    assert "rec_new,Zone > Zone > Read; Zone > DNS > Edit" in lines
+    assert "minify,none: today's Cloudflare does not carry it out" in lines
+
+
+def test_an_account_narrows_today_s_cloudflare_only(run: Run) -> None:
+    """Said by what it is for."""
+    code, _, err = run("zones", "--url", "emulator:", "--account", "a1")
+
+    assert 2 == code
+    assert "account= narrows today's Cloudflare" in err

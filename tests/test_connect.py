@@ -23,7 +23,8 @@ URL = "https://v1.example/api_json.html"
 @pytest.fixture(autouse=True)
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty environment, and where a configuration file would be."""
-    for name in ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE"):
+    names = ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE")
+    for name in (*names, "CLOUDFLARE_EMAIL", "CLOUDFLARE_API_KEY", "CLOUDFLARE_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
@@ -76,7 +77,7 @@ def test_a_machine_without_a_home_has_no_profiles(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
 
-    with pytest.raises(ConfigurationError, match="no url is given"):
+    with pytest.raises(ConfigurationError, match="no token is given"):
         settings()
 
 
@@ -120,7 +121,6 @@ def test_a_profile_is_chosen_by_argument_or_environment(config: Path, monkeypatc
 @pytest.mark.parametrize(
     ("given", "missing", "variable"),
     [
-        ({}, "url", "CFCLIENT_URL"),
         ({"url": URL}, "email", "CFCLIENT_EMAIL"),
         ({"url": URL, "email": "a@example.com"}, "token", "CFCLIENT_TOKEN"),
         ({"url": URL, "email": "", "token": "x"}, "email", "CFCLIENT_EMAIL"),
@@ -129,7 +129,7 @@ def test_a_profile_is_chosen_by_argument_or_environment(config: Path, monkeypatc
 def test_a_missing_setting_names_all_three_places(
     config: Path, given: dict[str, str], missing: str, variable: str
 ) -> None:
-    """No address is ever assumed: the documented one is retired."""
+    """For version 1 both are needed."""
     with pytest.raises(ConfigurationError) as caught:
         settings(**given)
 
@@ -189,6 +189,94 @@ def test_the_file_is_where_the_platform_keeps_such_files(
         monkeypatch.setenv(variable, value)
 
     assert Path(expected).expanduser() / "cfclient" / "config.toml" == config_path()
+
+
+# -- today's Cloudflare -------------------------------------------------------------------------------
+
+TODAY = "https://api.cloudflare.com/client/v4"
+
+
+def test_without_an_address_it_is_today_s_cloudflare(config: Path) -> None:
+    """A key alone is an API token; with an e-mail address it is the global key."""
+    assert (TODAY, Credentials(None, "t")) == (settings(token="t").url, settings(token="t").credentials)
+    assert Credentials("a@example.com", "k") == settings(email="a@example.com", token="k").credentials
+    with pytest.raises(ConfigurationError) as caught:
+        settings()
+
+    assert (
+        "no token is given: pass token=, or set CFCLIENT_TOKEN, "
+        f"or put `token` into a profile of {config}, or set CLOUDFLARE_API_TOKEN"
+    ) == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("places", "expected"),
+    [
+        (({"token": "t"}, {"CFCLIENT_EMAIL": "e@x"}, {}), (None, "t")),
+        (({"token": "t"}, {}, {"email": "p@x", "token": "p"}), (None, "t")),
+        (({"email": "a@x"}, {"CFCLIENT_TOKEN": "e"}, {"email": "p@x"}), ("a@x", "e")),
+        (({}, {"CFCLIENT_TOKEN": "e"}, {"email": "p@x"}), (None, "e")),
+        (({}, {"CFCLIENT_EMAIL": "e@x"}, {"token": "p"}), ("e@x", "p")),
+        (({}, {}, {"email": "p@x", "token": "p"}), ("p@x", "p")),
+        (({}, {"CLOUDFLARE_API_TOKEN": "c"}, {}), (None, "c")),
+        (({}, {"CLOUDFLARE_API_TOKEN": "c", "CLOUDFLARE_API_KEY": "k", "CLOUDFLARE_EMAIL": "c@x"}, {}), (None, "c")),
+        (({}, {"CLOUDFLARE_API_KEY": "k", "CLOUDFLARE_EMAIL": "c@x"}, {}), ("c@x", "k")),
+        (({"email": "a@x"}, {"CLOUDFLARE_API_TOKEN": "c", "CLOUDFLARE_API_KEY": "k"}, {}), ("a@x", "k")),
+        (({}, {"CLOUDFLARE_API_TOKEN": "c", "CFCLIENT_TOKEN": "e"}, {}), (None, "e")),
+    ],
+)
+def test_an_address_counts_beside_the_key_or_before_it(
+    config: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    places: tuple[dict[str, str], dict[str, str], dict[str, str]],
+    expected: tuple[str | None, str],
+) -> None:
+    """What Cloudflare's own SDK reads comes last."""
+    given, environment, profile = places
+    config.write_text("[profiles.default]\n" + "\n".join(f'{key} = "{value}"' for key, value in profile.items()))
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+
+    assert Credentials(*expected) == settings(TODAY, **given).credentials
+
+
+def test_a_key_without_an_address_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the SDK's own variables go to no version 1."""
+    monkeypatch.setenv("CLOUDFLARE_API_KEY", "k")
+    with pytest.raises(ConfigurationError, match="CLOUDFLARE_API_KEY is set, and no e-mail address"):
+        settings()
+    monkeypatch.setenv("CLOUDFLARE_EMAIL", "c@example.com")
+    with pytest.raises(ConfigurationError, match="no email is given"):
+        settings(URL)
+
+
+@pytest.mark.anyio
+async def test_an_address_that_ends_in_client_v4_is_today_s_cloudflare() -> None:
+    """Wherever it is served, narrowed to an account or not."""
+    for url in (None, TODAY, f"{TODAY}/", f"{TODAY}?account=a1", "http://127.0.0.1:8080/client/v4"):
+        async with cfclient.connect(url, token="t") as cf:
+            assert "<V4 " in repr(cf)
+    async with cfclient.connect("https://example.com/client/v4x", email="a@example.com", token="t") as cf:
+        assert "<V1 " in repr(cf)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("url", "options", "words"),
+    [
+        (f"{TODAY}?colour=red", {}, "'colour' is no option of it: expected account or lists"),
+        (f"{TODAY}?account=a/b", {}, "account='a/b' is not valid"),
+        (f"{TODAY}?lists=mine", {}, "lists='mine' is not valid"),
+        ("http://example.com/client/v4", {}, "would send the API key unencrypted"),
+        (URL, {"account": "a1"}, "account= narrows today's Cloudflare"),
+        ("emulator:", {"account": "a1"}, "account= narrows today's Cloudflare"),
+    ],
+)
+async def test_a_bad_address_of_today_s_cloudflare_is_told(url: str, options: Any, words: str) -> None:
+    """Before anything is sent."""
+    with pytest.raises(ConfigurationError, match=words):
+        async with cfclient.connect(url, email="a@example.com", token="t", **options):
+            pass
 
 
 # -- the emulator's address ---------------------------------------------------------------------------

@@ -76,7 +76,8 @@ def test_the_tree_of_errors_is_the_tree() -> None:
         if depth:
             found[match[2]] = levels[depth - 1]
 
-    classes = [getattr(errors, name) for name in errors.__all__ if name[0].isupper() and name != "CloudflareError"]
+    classes = [getattr(errors, name) for name in errors.__all__ if name[0].isupper()]
+    classes = [cls for cls in classes if issubclass(cls, errors.CloudflareError) and cls is not errors.CloudflareError]
     assert {cls.__name__: cls.__mro__[1].__name__ for cls in classes} == found
 
 

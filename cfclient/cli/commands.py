@@ -21,11 +21,13 @@ from .comparing import diff
 from .options import FAULT, GONE, INCOMPLETE, INTERRUPTED, USAGE, Usage, say
 from .rules import rules
 from .serve import serve
+from .supporting import support
 from .traffic import stats, visitors
 
 __all__ = ["run"]
 
-_HELP = """CloudFlare's Client Interface API, version 1, from the command line.
+_HELP = """Cloudflare from the command line: the 22 actions of version 1 of its API,
+on today's Cloudflare, a version 1 service, or the built-in emulator.
 
 For example:
 
@@ -35,6 +37,7 @@ For example:
     cfclient diff monday.jsonl tuesday.jsonl
     cfclient records example.com --format csv
     cfclient call rec_new z=example.com type=A name=www content=192.0.2.1
+    cfclient support --permissions
     cfclient serve --demo --port 8080
 
 Exit codes:
@@ -57,7 +60,7 @@ app = App(
 )
 
 
-for command in (audit, diff, rules, zones, records, settings, stats, visitors, call, serve):
+for command in (audit, diff, rules, zones, records, settings, stats, visitors, call, support, serve):
     app.command(command)
 
 

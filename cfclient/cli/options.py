@@ -57,10 +57,16 @@ class Account:
 
     url: Annotated[
         str | None,
-        Parameter(help="The address of the API, or emulator:?zones=25&seed=7. Otherwise CFCLIENT_URL or a profile."),
+        Parameter(
+            help="The address of the API, or emulator:?zones=25&seed=7. Otherwise CFCLIENT_URL or a profile, "
+            "or today's Cloudflare."
+        ),
     ] = None
     email: Annotated[
-        str | None, Parameter(help="The account's e-mail address. Otherwise CFCLIENT_EMAIL or a profile.")
+        str | None,
+        Parameter(
+            help="The account's e-mail address. Otherwise CFCLIENT_EMAIL or a profile; none beside an API token."
+        ),
     ] = None
     token_file: Annotated[
         str | None,
@@ -73,6 +79,9 @@ class Account:
     profile: Annotated[
         str | None, Parameter(help="The name of a profile in config.toml. Otherwise CFCLIENT_PROFILE.")
     ] = None
+    account: Annotated[str | None, Parameter(help="The id of the only account that counts, on today's Cloudflare.")] = (
+        None
+    )
     allow_plain_http: Annotated[bool, flag("Send the key unencrypted to an http address on another machine.")] = False
     demo: Annotated[bool, flag("The built-in demo account: no network, no settings.")] = False
 
@@ -98,6 +107,7 @@ class Account:
             email=found.credentials.email,
             token=found.credentials.token,
             profile=self.profile,
+            account=self.account,
             allow_plain_http=self.allow_plain_http,
         )
 

@@ -1,0 +1,149 @@
+"""One exchange with version 4: what is asked, as whom, and the envelope that comes back.
+
+An `Asking` belongs to one action of one principal; the rooms beside this one are given it and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import anyio
+import attrs
+import msgspec
+
+from cfclient.actions import Action
+from cfclient.backend import Credentials
+from cfclient.errors import CloudflareError, ConfigurationError, UnexpectedAnswer
+from cfclient.exchanges import exchanged
+from cfclient.http import Http, Request
+from cfclient.replies import without_frames
+
+from . import envelope
+from .envelope import Envelope, is_graph
+from .support import Permission
+
+__all__ = ["Asking", "Scope", "at_once"]
+
+#: the most exchanges of one action that are under way at a time
+_WIDTH: Final = 20
+
+
+def _account(_: object, __: object, value: str | None) -> None:
+    if value is not None and not (isinstance(value, str) and re.fullmatch("[0-9A-Za-z_-]{1,64}", value)):
+        raise ConfigurationError(f"account={value!r} is not valid: expected an account's id, 32 hexadecimal digits")
+
+
+def _lists(_: object, __: object, value: str) -> None:
+    if value not in {"account", "user"}:
+        raise ConfigurationError(f"lists={value!r} is not valid: expected 'account' or 'user'")
+
+
+@attrs.frozen(kw_only=True)
+class Scope:
+    """What a connection was narrowed to."""
+
+    #: the only account whose zones and access rules count; None for whatever the credentials see
+    account: str | None = attrs.field(default=None, validator=_account)
+    #: whose access rules `wl`, `ban` and `nul` set: the account's, or the user's own (an older place)
+    lists: str = attrs.field(default="account", validator=_lists)
+
+
+@attrs.frozen(kw_only=True)
+class Asking:
+    """How one action asks."""
+
+    http: Http
+    url: str
+    credentials: Credentials
+    action: Action[Any]
+    scope: Scope
+
+    @property
+    def name(self) -> str:
+        """The action's name, for messages."""
+        return self.action.wire_name
+
+    def now(self) -> float:
+        """Seconds since 1970."""
+        return time.time()
+
+    async def get(
+        self, path: str, query: Mapping[str, object] | None = None, *, result: Any, needs: Permission
+    ) -> Envelope[Any]:
+        """What lies there."""
+        asked = f"?{urlencode(query)}" if query else ""
+        return await self._exchange("GET", path + asked, b"", result, needs)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        *,
+        result: Any = Any,
+        needs: Permission,
+    ) -> Envelope[Any]:
+        """Changes what lies there."""
+        content = msgspec.json.encode(body) if body is not None else b""
+        return await self._exchange(method, path, content, result, needs)
+
+    async def query(self, query: str, variables: Mapping[str, Any], needs: Permission) -> bytes:
+        """The body of the reply to a GraphQL query, whose envelope is another."""
+        content = msgspec.json.encode({"query": query, "variables": variables})
+        credentials = await self.credentials.settled()
+        request = self._request(credentials, "POST", "/graphql", content, "graphql")
+        reply = await exchanged(self.http, lambda: request, lambda: credentials.key)
+        if reply.status != 429 and reply.status < 500 and is_graph(reply.body):
+            return reply.body
+        try:
+            envelope.read(self.name, reply, Any, needs=needs, hide=(credentials.key,))
+        except CloudflareError as error:
+            failure = without_frames(error)
+        else:
+            failure = UnexpectedAnswer(f"{self.name}: the answer is no reply to a GraphQL query", status=reply.status)
+        raise failure
+
+    def _request(self, credentials: Credentials, method: str, path: str, content: bytes, window: str) -> Request:
+        return Request(
+            method=method,
+            url=self.url + path,
+            headers=envelope.headers(credentials, body=bool(content)),
+            body=content,
+            window=window,
+        )
+
+    async def _exchange(self, method: str, path: str, content: bytes, result: Any, needs: Permission) -> Envelope[Any]:
+        credentials = await self.credentials.settled()
+        request = self._request(credentials, method, path, content, "api")
+        reply = await exchanged(self.http, lambda: request, lambda: credentials.key)
+        try:
+            return envelope.read(self.name, reply, result, needs=needs, hide=(credentials.key,))
+        except CloudflareError as error:
+            failure = without_frames(error)
+        raise failure
+
+
+async def at_once(calls: Mapping[str, Any]) -> dict[str, Any]:
+    """The answers of several calls made at the same time, by name; an error stands where a call failed.
+
+    Args:
+        calls: by name, functions without parameters that make the call.
+    """
+    answers: dict[str, Any] = {}
+    width = anyio.CapacityLimiter(_WIDTH)
+
+    async def call(name: str, make: Any) -> None:
+        async with width:
+            try:
+                answers[name] = await make()
+            except CloudflareError as error:
+                answers[name] = error
+
+    async with anyio.create_task_group() as tasks:
+        for name, make in calls.items():
+            tasks.start_soon(call, name, make)
+    return {name: answers[name] for name in calls}

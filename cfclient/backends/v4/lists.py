@@ -1,0 +1,132 @@
+"""The white list and the black list: access rules of the account today, which bear a note of ours.
+
+- A duplicate is no failure: the rule that is there is set to the mode that is asked for.
+- `nul` lifts the rules of these two modes that bear our note. One that somebody else made is left and named,
+  unless the lifting is forced.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Final
+
+import msgspec
+
+from cfclient.actions import Ban, Nul, Wl
+from cfclient.errors import ConfigurationError, InvalidInput
+from cfclient.models import IpListing, ListAction
+
+from .asking import Asking
+from .memory import Memory
+from .support import Permission
+from .zones import Zones
+
+__all__ = ["NOTE", "lift", "put"]
+
+#: what our rules bear
+NOTE: Final = "set by cfclient"
+#: "duplicate of existing"
+_DUPLICATE: Final = 10009
+_PER_PAGE: Final = 100
+
+
+class _Configuration(msgspec.Struct):
+    target: str | None = None
+    value: str | None = None
+
+
+class _Rule(msgspec.Struct):
+    id: str
+    mode: str | None = None
+    notes: str | None = None
+    configuration: _Configuration = msgspec.field(default_factory=_Configuration)
+
+
+def _is(rule: _Rule, ip: str) -> bool:
+    """Whether the rule is about this address, however the service spells it."""
+    try:
+        return ipaddress.ip_address(rule.configuration.value or "") == ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+
+
+async def _rules_path(asking: Asking, zones: Zones, memory: Memory) -> str:
+    """Where the access rules lie: the account's, which is the one that all visible zones belong to."""
+    if asking.scope.lists == "user":
+        return "/user/firewall/access_rules/rules"
+    account = asking.scope.account
+    if account is None:
+        account = await memory.once((asking.credentials.principal, "account"), lambda: _account(zones))
+    return f"/accounts/{account}/firewall/access_rules/rules"
+
+
+async def _account(zones: Zones) -> str:
+    found, _ = await zones.page(1)
+    accounts = list(dict.fromkeys(zone.account.id for zone in found if zone.account and zone.account.id))
+    if len(accounts) != 1:
+        seen = f"zones of {len(accounts)} accounts ({', '.join(accounts)})" if accounts else "no zone"
+        raise ConfigurationError(
+            f"these credentials see {seen}, so say whose access rules are meant: connect(account=...)"
+        )
+    return accounts[0]
+
+
+async def _about(asking: Asking, path: str, ip: str) -> list[_Rule]:
+    """The rules about this address."""
+    address = ipaddress.ip_address(ip)
+    # The filter by target knows no ip6; and an IPv6 address may be kept in either spelling.
+    spellings = [ip] if address.version == 4 else [ip, address.exploded]
+    for spelling in spellings:
+        page, found, more = 1, [], True
+        while more:
+            query: dict[str, object] = {"configuration.value": spelling, "page": page, "per_page": _PER_PAGE}
+            if address.version == 4:
+                query["configuration.target"] = "ip"
+            envelope = await asking.get(path, query, result=list[_Rule], needs=Permission.ACCESS_EDIT)
+            rules: list[_Rule] = envelope.result or []
+            found += [rule for rule in rules if _is(rule, ip)]
+            total = envelope.result_info.total_count if envelope.result_info else None
+            more = len(rules) == _PER_PAGE and (total is None or page * _PER_PAGE < total)
+            page += 1
+        if found:
+            return found
+    return []
+
+
+async def put(asking: Asking, zones: Zones, memory: Memory, action: Wl | Ban) -> IpListing:
+    """Puts an address on one of the lists."""
+    path = await _rules_path(asking, zones, memory)
+    mode, done = ("whitelist", ListAction.WHITELISTED) if isinstance(action, Wl) else ("block", ListAction.BANNED)
+    target = "ip" if ipaddress.ip_address(action.ip).version == 4 else "ip6"
+    body: dict[str, Any] = {"mode": mode, "configuration": {"target": target, "value": action.ip}, "notes": NOTE}
+    try:
+        await asking.send("POST", path, body, needs=Permission.ACCESS_EDIT)
+    except InvalidInput as refused:
+        if _DUPLICATE not in refused.numbers and "duplicate_of_existing" not in refused.msg:
+            raise
+        rules = await _about(asking, path, action.ip)
+        if not rules:
+            raise
+        for rule in rules:
+            if rule.mode != mode:
+                # Its note stays: whoever made it is to know it again.
+                await asking.send("PATCH", f"{path}/{rule.id}", {"mode": mode}, needs=Permission.ACCESS_EDIT)
+    return IpListing(ip=action.ip, action=done)
+
+
+async def lift(asking: Asking, zones: Zones, memory: Memory, action: Nul) -> IpListing:
+    """Takes an address off both lists."""
+    path = await _rules_path(asking, zones, memory)
+    rules = [rule for rule in await _about(asking, path, action.ip) if rule.mode in {"whitelist", "block"}]
+    left = [rule for rule in rules if not action.force and NOTE not in (rule.notes or "")]
+    for rule in rules:
+        if rule not in left:
+            await asking.send("DELETE", f"{path}/{rule.id}", None, needs=Permission.ACCESS_EDIT)
+    if left:
+        named = "; ".join(f"rule {rule.id} ({rule.mode}, note {rule.notes or ''!r})" for rule in left)
+        raise InvalidInput(
+            f"left as it is, because cfclient did not set it: {named}; nul(ip, force=True) lifts it all the same",
+            code="E_INVLDINPUT",
+            action=action.wire_name,
+        )
+    return IpListing(ip=action.ip, action=ListAction.UNLISTED)
