@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Any
 
+import attrs
 import jsonschema
 import pytest
 from hypothesis import given
@@ -359,7 +360,27 @@ def test_many_zones_get_an_overview() -> None:
 
     assert "at a glance" not in written("html", zones(50))
     assert "a column is a zone" in written("html", zones(51))
-    assert "300 zones in 120 columns" in written("html", zones(300))
+    assert "<small>300 zones in 120 columns" in written("html", zones(300))
+
+
+def test_an_overview_of_many_rules_says_which_it_shows() -> None:
+    """The first 48, in lower lines; the bars show 24."""
+    rules = [rule(f"r{number:02}") for number in range(60)]
+    zones = [
+        ZoneAudit(zone=f"{one.id}.example", findings=(finding(f"{one.id}.example", one.id, Severity.LOW, "Bad."),))
+        for one in rules
+    ]
+
+    text = written("html", zones, rules=rules)
+
+    assert "<small>the first 48 of 60 rules; a column is a zone" not in text
+    assert "<small>the first 24 of 60, worst first</small>" in text
+    assert "the first 48 of 60 rules; a column is a zone" in written("html", zones + zones_of(zones), rules=rules)
+
+
+def zones_of(zones: list[ZoneAudit]) -> list[ZoneAudit]:
+    """The same again under other names."""
+    return [attrs.evolve(zone, zone=f"x{zone.zone}") for zone in zones]
 
 
 def test_an_overview_loses_no_zone() -> None:
@@ -377,14 +398,15 @@ def test_an_overview_loses_no_zone() -> None:
 
 def test_the_charts_can_follow_the_theme() -> None:
     """The style sheet knows the colours that they are drawn in, and none has a style of its own."""
-    drawn = charts.svg(charts.by_severity(dict.fromkeys(Severity, 3)))
+    drawn = charts.svg(charts.by_worst({**dict.fromkeys(Severity, 3), None: 4}))
 
     style = _part("page.css")
     for colour in charts.COLOURS.values():
         assert f'fill="{colour}"' in drawn
         assert f'.chart [fill="{colour}"]' in style
     assert "style=" not in drawn
-    assert 'aria-label="findings: 3; severity: high"' in drawn
+    assert 'aria-label="zones: 3; severity: high"' in drawn
+    assert 'aria-label="zones: 4; severity: nothing"' in drawn
 
 
 @pytest.mark.parametrize("package", ["jinja2", "vl_convert"])

@@ -94,8 +94,10 @@ class HtmlReport:
         quiet = [_rule(rule) for rule in self._rules.values() if rule.id not in summary.by_rule]
         charted = found[: charts.MOST]
         zones = sorted(self._zones)
-        ranked = self._ranked()
-        glance = charts.overview(ranked, [(rule["id"], rule["severity"]) for rule in charted])
+        lines = found[: charts.MOST_LINES]
+        ranked = self._ranked(frozenset(rule["id"] for rule in lines))
+        glance = charts.overview(ranked, [(rule["id"], rule["severity"]) for rule in lines])
+        worst = Counter(max((level for _, level, *_ in told), default=None) for told in self._zones.values())
         script, style = _part("page.js"), _part("page.css")
 
         def drawn(spec: Plain | None) -> Markup | None:
@@ -114,17 +116,19 @@ class HtmlReport:
             made=self._made,
             version=__version__,
             summary=summary,
+            one_missing=summary.zones_expected - summary.zones_read == 1,
             missing=count(summary.zones_expected - summary.zones_read, "zone", "zones"),
             levels=[(severity.value, summary.by_severity.get(severity, 0)) for severity in _WORST_FIRST],
-            clean=len(zones) - len(ranked),
+            clean=worst[None],
             chart_severity=drawn(charts.by_severity(summary.by_severity)),
+            chart_worst=drawn(charts.by_worst(worst)),
             chart_rules=drawn(charts.by_rule(by_rule, charts.WIDE)),
             chart_rules_narrow=drawn(charts.by_rule(by_rule, charts.NARROW)),
             rules_charted=len(charted),
             rules_left_out=len(found) - len(charted),
             chart_overview=drawn(glance and glance(charts.WHOLE)),
             chart_overview_narrow=drawn(glance and glance(charts.NARROW)),
-            overview_caption=charts.caption(len(ranked)),
+            overview_caption=charts.caption(len(ranked), len(lines), len(found)),
             heat_rules=found,
             found_rules=found,
             quiet_rules=quiet,
@@ -166,16 +170,16 @@ class HtmlReport:
         entries.sort(key=lambda entry: (-Severity(entry["severity"]).rank, -entry["count"], entry["id"]))
         return [{**entry, "number": number} for number, entry in enumerate(entries)]
 
-    def _ranked(self) -> list[frozenset[str]]:
-        """Which rules found something in each zone where any did, the worst zone first."""
+    def _ranked(self, rules: frozenset[str]) -> list[frozenset[str]]:
+        """Which of these rules found something in each zone where any did, the worst zone first."""
 
         def weight(findings: list[Any]) -> list[int]:
             severities = Counter(found[1] for found in findings)
             return [-severities[severity] for severity in _WORST_FIRST]
 
-        found = {zone: findings for zone, findings in self._zones.items() if findings}
-        ranked = sorted(found.items(), key=lambda item: (weight(item[1]), item[0]))
-        return [frozenset(harmless(found[0]) for found in findings) for _, findings in ranked]
+        ranked = sorted(self._zones.items(), key=lambda item: (weight(item[1]), item[0]))
+        hits = [rules.intersection(harmless(found[0]) for found in findings) for _, findings in ranked]
+        return [hit for hit in hits if hit]
 
     def _data(self, zones: list[str], rules: list[Plain]) -> Iterator[str]:
         """The findings as JSON, a zone at a time, without a character that could end a script."""

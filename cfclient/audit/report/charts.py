@@ -13,10 +13,10 @@ from cfclient.audit.model import Severity
 
 from .plain import Plain
 
-__all__ = ["MOST", "NARROW", "WHOLE", "WIDE", "by_rule", "by_severity", "caption", "overview", "svg"]
+__all__ = ["MOST", "MOST_LINES", "NARROW", "WHOLE", "WIDE", "by_rule", "by_severity", "caption", "overview", "svg"]
 
-#: so many rules are charted at most
-MOST: Final = 24
+#: so many rules are charted at most, as bars and as lines of the overview
+MOST, MOST_LINES = 24, 48
 #: widths of the plot, beside the axis, in the columns of the page
 WIDE, NARROW, WHOLE = 440, 130, 980
 
@@ -27,6 +27,7 @@ COLOURS: Final[Mapping[str, str]] = {
     "medium": "#8a5a00",
     "low": "#1b6a9c",
     "info": "#5f6771",
+    "nothing": "#17683b",
 }
 
 #: up to here the table below shows every zone without turning more than a page
@@ -49,13 +50,13 @@ def svg(spec: Plain) -> str:
     return vl_convert.vegalite_to_svg({"$schema": "https://vega.github.io/schema/vega-lite/v5.json", **spec})
 
 
-def _bars(values: list[Plain], field: str, width: int, described: str) -> Plain:
+def _bars(values: list[Plain], field: str, counted: str, width: int, described: str) -> Plain:
     y = {"field": field, "type": "nominal", "sort": None, "title": None, "axis": {"ticks": False, "labelPadding": 8}}
-    most = max([1, *(value["findings"] for value in values)])
+    most = max([1, *(value[counted] for value in values)])
     x = {
-        "field": "findings",
+        "field": counted,
         "type": "quantitative",
-        "title": "findings",
+        "title": counted,
         "axis": {"tickMinStep": 1, "format": ",d", "tickCount": min(most, max(2, width // 80))},
     }
     colour = {"field": "severity", "type": "nominal", "scale": _SCALE, "legend": None}
@@ -69,7 +70,7 @@ def _bars(values: list[Plain], field: str, width: int, described: str) -> Plain:
             {"mark": {"type": "bar", "cornerRadiusEnd": 2, "height": 15}, "encoding": {"color": colour}},
             {
                 "mark": {"type": "text", "align": "left", "dx": 5, "fontSize": 12, "aria": False},
-                "encoding": {"text": {"field": "findings", "type": "quantitative", "format": ",d"}},
+                "encoding": {"text": {"field": counted, "type": "quantitative", "format": ",d"}},
             },
         ],
         "config": _CONFIG,
@@ -78,21 +79,32 @@ def _bars(values: list[Plain], field: str, width: int, described: str) -> Plain:
 
 def by_severity(numbers: Mapping[Severity, int]) -> Plain:
     """A bar for each severity, worst first."""
-    values = [{"severity": level, "findings": numbers.get(Severity(level), 0)} for level in COLOURS]
-    return _bars(values, "severity", 230, "Findings by severity")
+    values = [{"severity": level.value, "findings": numbers.get(level, 0)} for level in reversed(Severity)]
+    return _bars(values, "severity", "findings", 210, "Findings by severity")
+
+
+def by_worst(numbers: Mapping[Severity | None, int]) -> Plain:
+    """A bar for each severity: in how many zones it is the worst; None for the zones without a finding."""
+    levels = (*reversed(Severity), None)
+    values = [{"severity": level.value if level else "nothing", "zones": numbers.get(level, 0)} for level in levels]
+    return _bars(values, "severity", "zones", 210, "Zones by their worst finding")
 
 
 def by_rule(rules: Sequence[tuple[str, str, int]], width: int) -> Plain:
     """A bar for each rule, in their order, in the colour of its severity."""
     values = [{"rule": rule, "severity": severity, "findings": number} for rule, severity, number in rules]
-    return _bars(values, "rule", width, "Findings by rule")
+    return _bars(values, "rule", "findings", width, "Findings by rule")
 
 
-def caption(zones: int) -> str:
-    """What a column of the overview is, of so many zones."""
+def caption(zones: int, lines: int, rules: int) -> str:
+    """What a column of the overview is, of so many zones, with so many of the rules as lines."""
+    first = f"the first {lines} of {rules} rules; " if lines < rules else ""
     if zones <= _COLUMNS:
-        return "a column is a zone, the worst on the left"
-    return f"{zones:,} zones in {_COLUMNS} columns, the worst on the left; the stronger the colour, the more of them"
+        return f"{first}a column is a zone, the worst on the left"
+    return (
+        f"{first}{zones:,} zones in {_COLUMNS} columns, the worst on the left; the stronger the colour, "
+        "the more of them"
+    )
 
 
 def overview(zones: Sequence[frozenset[str]], rules: Sequence[tuple[str, str]]) -> Callable[[int], Plain] | None:
@@ -105,6 +117,7 @@ def overview(zones: Sequence[frozenset[str]], rules: Sequence[tuple[str, str]]) 
     if len(zones) <= _FEW:
         return None
     columns = min(len(zones), _COLUMNS)
+    dense = len(rules) > MOST
     values: list[dict[str, Any]] = []
     for column in range(columns):
         group = zones[column * len(zones) // columns : (column + 1) * len(zones) // columns]
@@ -117,7 +130,7 @@ def overview(zones: Sequence[frozenset[str]], rules: Sequence[tuple[str, str]]) 
         return {
             "description": "Which rules found something in which zones, the worst zones on the left",
             "width": width,
-            "height": {"step": 16},
+            "height": {"step": 12 if dense else 16},
             "data": {"values": values},
             "mark": {"type": "rect", "aria": False},
             "encoding": {
@@ -134,7 +147,7 @@ def overview(zones: Sequence[frozenset[str]], rules: Sequence[tuple[str, str]]) 
                     "title": None,
                     "sort": [rule for rule, _ in rules],
                     "scale": {"paddingInner": 0.12},
-                    "axis": {"ticks": False, "labelPadding": 8},
+                    "axis": {"ticks": False, "labelPadding": 8, "labelFontSize": 10 if dense else 12},
                 },
                 "color": {"field": "severity", "type": "nominal", "scale": _SCALE, "legend": None},
                 "opacity": {
