@@ -5,6 +5,7 @@
 #   make bench   the benchmarks
 #   make simulate SEEDS=10000   clients and faults on a mock clock; SEED=123 replays one, step by step
 #   make chaos   audits, writes and cancelled calls over sockets that fail; a few minutes, and a table
+#   make soak    three minutes and a half at full speed; does memory grow, are sockets left?
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -14,7 +15,7 @@ SEEDS ?= 200
 SEED ?=
 SIMULATE_ARGS ?=
 
-.PHONY: demo test check bench simulate chaos
+.PHONY: demo test check bench simulate chaos soak
 
 demo: $(VENV)/.demo
 	@$(BIN)/cfclient audit --demo; code=$$?; [ $$code -eq 1 ] || exit $$code
@@ -37,6 +38,9 @@ simulate: $(VENV)/.dev
 
 chaos: $(VENV)/.dev
 	$(BIN)/python -m tests.chaos
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak
 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)

@@ -24,7 +24,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Literal, TypeVar, cast
+from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
 
 import anyio
 import attrs
@@ -137,11 +137,84 @@ class Retry:
         return min(self.longest, self.first * 2.0 ** (number - 1)) * self.draw()
 
 
+#: an account and one of its zones
+_Place: TypeAlias = tuple[str, str]
+
+
+class _Known:
+    """The ids of records that are known to be there, for the zones listed last."""
+
+    #: so many ids are remembered of listings, a zone counting as one more, and so many of creates
+    _IDS: Final = 20_000
+
+    def __init__(self) -> None:
+        self._zones: OrderedDict[_Place, tuple[set[str], bool]] = OrderedDict()
+        self._size = 0
+        # Apart from the listings: one that was on its way while a record was created lacks it.
+        self._own: OrderedDict[_Place, set[str]] = OrderedDict()
+        self._own_size = 0
+
+    def listed(self, place: _Place, offset: int, page: Page[Record]) -> None:
+        """Learns from a page, if it is the first one or the next one of a listing."""
+        ids = self.forget(place)
+        if offset == 0:
+            ids = set()
+        elif offset != len(ids):
+            return
+        ids.update(record.rec_id for record in page.objs)
+        self._zones[place] = ids, not page.has_more
+        self._size += len(ids) + 1
+        while self._size > self._IDS:
+            self.forget(next(iter(self._zones)))
+
+    def created(self, place: _Place, rec_id: str) -> None:
+        """Learns of a record that is new."""
+        own = self._own.pop(place, set())
+        self._own[place] = own
+        own.add(rec_id)
+        self._own_size += 1
+        if self._own_size > self._IDS:
+            # What was forgotten must not pass for new, so the zone has to be listed again.
+            oldest, ids = self._own.popitem(last=False)
+            self._own_size -= len(ids)
+            self.forget(oldest)
+
+    def forget(self, place: _Place) -> set[str]:
+        """The ids that were known in this zone, which counts as never listed from now on."""
+        if place not in self._zones:
+            return set()
+        ids, _ = self._zones.pop(place)
+        self._size -= len(ids) + 1
+        return ids
+
+    def ids(self, place: _Place) -> frozenset[str] | None:
+        """Every id that was known to be in this zone, or None where it was never listed whole."""
+        ids, whole = self._zones.get(place, (set(), False))
+        return frozenset(ids | self._own.get(place, set())) if whole else None
+
+
+@attrs.define
+class _Same:
+    """The creates of one and the same record that are not done with."""
+
+    callers: int = 0
+    #: those whose answer may still come
+    asking: int = 0
+    #: the ids that were given to callers
+    made: set[str] = attrs.field(factory=set)
+
+
 class Holds:
-    """Until when each account is held back; on the clock of one event loop."""
+    """What all clients of one service share: until when each account is held back, and what of its records is known.
+
+    On the clock of one event loop.
+    """
 
     def __init__(self) -> None:
         self._until: dict[str, float] = {}
+        # Two clients of one account may create the same record, and each id is given to one caller only.
+        self.known = _Known()
+        self.creating: dict[tuple[str, RecNew], _Same] = {}
 
     def hold(self, account: str, seconds: float) -> None:
         """Holds every call of this account back for so long, or longer if it is already."""
@@ -168,62 +241,6 @@ class Holds:
         return waited
 
 
-class _Known:
-    """The ids of records that are known to be there, for the zones listed last."""
-
-    #: so many ids are remembered, and a zone counts as one more
-    _IDS: Final = 20_000
-    #: of so many zones the creates of this client are remembered, and of each zone so many
-    _OWN_ZONES: Final = 64
-    _OWN: Final = 10_000
-
-    def __init__(self) -> None:
-        self._zones: OrderedDict[str, tuple[set[str], bool]] = OrderedDict()
-        self._size = 0
-        # Apart from the listings: one that was on its way while a record was created lacks it.
-        self._own: OrderedDict[str, set[str]] = OrderedDict()
-
-    def listed(self, action: RecLoadAll, page: Page[Record]) -> None:
-        """Learns from a page, if it is the first one or the next one of a listing."""
-        ids = self.forget(action.zone)
-        if action.offset == 0:
-            ids = set()
-        elif action.offset != len(ids):
-            return
-        ids.update(record.rec_id for record in page.objs)
-        self._zones[action.zone] = ids, not page.has_more
-        self._size += len(ids) + 1
-        while self._size > self._IDS:
-            self.forget(next(iter(self._zones)))
-
-    def created(self, zone: str, rec_id: str) -> None:
-        """Learns of a record that is new."""
-        own = self._own.pop(zone, set())
-        self._own[zone] = own
-        own.add(rec_id)
-        if len(own) > self._OWN:
-            del self._own[zone]
-        elif len(self._own) > self._OWN_ZONES:
-            zone, _ = self._own.popitem(last=False)
-        else:
-            return
-        # What was forgotten must not pass for new, so the zone has to be listed again.
-        self.forget(zone)
-
-    def forget(self, zone: str) -> set[str]:
-        """The ids that were known in this zone, which counts as never listed from now on."""
-        if zone not in self._zones:
-            return set()
-        ids, _ = self._zones.pop(zone)
-        self._size -= len(ids) + 1
-        return ids
-
-    def ids(self, zone: str) -> frozenset[str] | None:
-        """Every id that was known to be in this zone, or None where it was never listed whole."""
-        ids, whole = self._zones.get(zone, (set(), False))
-        return frozenset(ids | self._own.get(zone, set())) if whole else None
-
-
 @attrs.define
 class _Call:
     """One call, all of its attempts and looks together."""
@@ -237,24 +254,13 @@ class _Call:
     seen: bool = False
 
 
-@attrs.define
-class _Same:
-    """The creates of one and the same record that are not done with."""
-
-    callers: int = 0
-    #: those whose answer may still come
-    asking: int = 0
-    #: the ids that were given to callers
-    made: set[str] = attrs.field(factory=set)
-
-
 def retrying(backend: Backend, policy: Retry, *, holds: Holds, account: str) -> Backend:
     """A backend that asks again by this policy.
 
     Args:
         backend: who is asked.
         policy: how often and how patiently.
-        holds: shared by all that ask the same service.
+        holds: shared by all that ask the same service, in one event loop.
         account: whose limit it is: the e-mail address.
     """
     cls = _RetryingRaw if isinstance(backend, RawBackend) else _Retrying
@@ -269,8 +275,6 @@ class _Retrying:
         self._policy = policy
         self._holds = holds
         self._account = account
-        self._known = _Known()
-        self._creating: dict[RecNew, _Same] = {}
 
     def __repr__(self) -> str:
         """What is asked again."""
@@ -284,7 +288,7 @@ class _Retrying:
                 return cast("T", await self._create(call, action))
             answer = cast("T", await self._asked(call, self._backend.perform))
         if isinstance(action, RecLoadAll):
-            self._known.listed(action, cast("Page[Record]", answer))
+            self._holds.known.listed(self._at(action.zone), action.offset, cast("Page[Record]", answer))
         return answer
 
     @contextmanager
@@ -410,23 +414,27 @@ class _Retrying:
             # The answer is there by now: it must not be lost for what an onlooker does.
             _log.exception("%s: the hook failed", name)
 
+    def _at(self, zone: str) -> _Place:
+        return self._account, zone
+
     # -- creating ------------------------------------------------------------------------------------
 
     async def _create(self, call: _Call, action: RecNew) -> Record:
-        same = self._creating.setdefault(action, _Same())
+        key = (self._account, action)
+        same = self._holds.creating.setdefault(key, _Same())
         same.callers += 1
         try:
             record = await self._created(call, action, same)
             same.made.add(record.rec_id)
-            self._known.created(action.zone, record.rec_id)
+            self._holds.known.created(self._at(action.zone), record.rec_id)
             return record
         finally:
             same.callers -= 1
             if not same.callers:
-                del self._creating[action]
+                del self._holds.creating[key]
 
     async def _created(self, call: _Call, action: RecNew, same: _Same) -> Record:
-        known = self._known.ids(action.zone)
+        known = self._holds.known.ids(self._at(action.zone))
         same.asking += 1
         try:
             return cast("Record", await self._asked(call, self._backend.perform))
@@ -486,7 +494,7 @@ class _RetryingRaw(_Retrying):
         """The whole decoded reply, asked for again where that is safe."""
         call = _Call(action)
         if isinstance(action, RecNew):
-            self._known.forget(action.zone)  # something is created there, and its id is not learnt here
+            self._holds.known.forget(self._at(action.zone))  # something is created there, and its id is not learnt here
         with self._watched(call):
             try:
                 reply = await self._asked(call, cast("RawBackend", self._backend).raw)

@@ -231,7 +231,8 @@ class _Server:
         self.port = 0
 
     async def start(self) -> None:
-        with socket.socket() as bound:
+        # With the protocol named, asyncio switches Nagle's algorithm off.
+        with socket.socket(proto=socket.IPPROTO_TCP) as bound:
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(("127.0.0.1", self.port))
             self.port = bound.getsockname()[1]

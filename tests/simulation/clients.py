@@ -16,6 +16,7 @@ import trio
 import cfclient
 from cfclient import actions as act
 from cfclient.actions import Action
+from cfclient.backends.emulator import DEMO
 from cfclient.client import Client
 from cfclient.errors import ApiError, CloudflareError, ConnectionFailed, InvalidInput, RateLimited
 
@@ -134,7 +135,7 @@ async def web_app(notes: Notes, open_: Open, zones: list[str], fresh: Iterator[s
                 action = act.RecNew(zone, "A", f"web{draw.randrange(9)}", next(fresh))
                 async with trio.open_nursery() as nursery:
                     for _ in range(draw.choice([1, 2, 3])):
-                        nursery.start_soon(notes.write, who, client, action)
+                        nursery.start_soon(notes.write, who, draw.choice([client, client.acting_as(DEMO)]), action)
                         await trio.sleep(draw.random() * draw.choice([0.0, 0.1, 5.0]))
             case _:
                 if draw.random() < 0.5:
