@@ -68,6 +68,16 @@ def test_records_are_written_with_json_if_asked_for(run: Run, format_: str) -> N
         assert {"name", "type", "content", "ttl"} <= zone["snapshot"]["records"][0].keys()
 
 
+@pytest.mark.parametrize("format_", ["json", "sarif"])
+def test_a_report_lists_only_the_rules_that_were_looked_for(run: Run, format_: str) -> None:
+    """Those that were selected: nothing is said to be well that nobody looked at."""
+    _, out, _ = run(*AUDIT, "--format", format_, "--select", "ssl-off,waf-off")
+
+    whole = json.loads(out)
+    rules = whole["rules"] if format_ == "json" else whole["runs"][0]["tool"]["driver"]["rules"]
+    assert ["ssl-off", "waf-off"] == sorted(rule["id"] for rule in rules)
+
+
 def test_a_sarif_report_knows_where_zones_are_kept(run: Run) -> None:
     """By a pattern."""
     _, out, _ = run(*AUDIT, "--format", "sarif", "--files", "dns/{zone}.yaml")

@@ -129,23 +129,24 @@ def _into(
         part = path.with_name(f"{path.name}.part.jsonl")
         journal = stack.enter_context(Journal(part, identity, rules, resume=True))
         return _FromJournal(journal, part, path, output, rules)
-    return _Straight(stack.enter_context(reporting(output)))
+    return _Straight(stack.enter_context(reporting(output, rules)))
 
 
 @contextmanager
-def reporting(output: ReportOutput) -> Iterator[Report]:
-    """The report, over where it is written to."""
+def reporting(output: ReportOutput, rules: tuple[Rule, ...]) -> Iterator[Report]:
+    """The report on what these rules found, over where it is written to."""
     if output.format == "parquet" and output.output is not None:
-        with closing(ParquetReport(output.output)) as report:
+        with closing(ParquetReport(output.output, rules=rules)) as report:
             yield report
         return
     with destination(output.output, output.format) as stream:
         if output.format == "html":
-            yield HtmlReport(stream, made=datetime.now(UTC))
+            yield HtmlReport(stream, rules=rules, made=datetime.now(UTC))
         else:
             yield reporter(
                 output.format,
                 stream,
+                rules=rules,
                 console=console(stream) if output.format == "table" else None,
                 with_records=output.with_records,
                 files=output.files,
@@ -192,7 +193,7 @@ class _FromJournal(_InJournal):
 
     def finish(self, summary: Summary) -> Summary:
         summary = super().finish(summary)
-        with reporting(self._output) as report:
+        with reporting(self._output, self._rules) as report:
             for zone in replay(self._part, self._rules):
                 report.zone(zone)
             report.finish(summary)
