@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.memory import peak
 from cfclient.actions import Action
 from cfclient.backend import Credentials
 from cfclient.backends.emulator import Emulator
@@ -262,6 +263,12 @@ def test_without_a_file_there_is_nothing_to_continue(capsys: pytest.CaptureFixtu
     """It is said so."""
     assert 2 == main(["audit", "--demo", "--resume"])
     assert "cfclient: error: --resume continues a file: name it by -o FILE\n" == capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_ten_times_the_zones_take_hardly_more_memory() -> None:
+    """A tenth of what `python -m benchmarks.memory` measures."""
+    assert peak(2_000) < 1.1 * peak(200)
 
 
 # -- in this process ----------------------------------------------------------------------------------

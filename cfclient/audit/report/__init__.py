@@ -20,7 +20,8 @@ that two audits of the same state give the same text:
      "rules": [{"id", "severity", "title", "why", "mend", "source": str}],       what was looked for
      "zones": [{"zone": str, "records": int,
                 "findings": [{"rule", "severity", "message": str, "records": [name]}],    worst first
-                "not_checked": [{"rule", "reason": str}]}],
+                "not_checked": [{"rule", "reason": str}],
+                "excepted": [{..., "exception": {"reason", "until", "record"}}]}],     where there are any
      "failures": [{"zone", "reason": str}]}    the zones that could not be read, which `zones` leaves out
 
 `jsonl` is a line per zone, written when the zone is finished: `{"kind": "zone", ...}` with the keys of an
