@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from . import actions
     from .actions import ACTIONS, Action, Kind
     from .audit import audit
+    from .audit.accounts import AuditAccount, audit_accounts, read_accounts
+    from .audit.evidence import Evidence
+    from .audit.manifest import verify
     from .audit.policy import rule
     from .backend import Backend, Connect, Credentials
     from .backends.emulator import Emulator
@@ -77,6 +80,9 @@ _HOMES = {
     "actions": ("actions",),
     "actions:": ("ACTIONS", "Action", "Kind"),
     "audit:": ("audit",),
+    "audit.accounts:": ("AuditAccount", "audit_accounts", "read_accounts"),
+    "audit.evidence:": ("Evidence",),
+    "audit.manifest:": ("verify",),
     "audit.policy:": ("rule",),
     "backend:": ("Backend", "Connect", "Credentials"),
     "backends.emulator:": ("Emulator",),
@@ -136,6 +142,7 @@ __all__ = [
     "AmbiguousZone",
     "ApiError",
     "Attempt",
+    "AuditAccount",
     "Backend",
     "CacheLevel",
     "Client",
@@ -146,6 +153,7 @@ __all__ = [
     "Credentials",
     "DevelopmentMode",
     "Emulator",
+    "Evidence",
     "FilePurge",
     "Hsts",
     "Http",
@@ -188,10 +196,13 @@ __all__ = [
     "__version__",
     "actions",
     "audit",
+    "audit_accounts",
     "connect",
     "emulator",
     "gateway",
+    "read_accounts",
     "rule",
+    "verify",
 ]
 
 

@@ -50,11 +50,14 @@ FLOORS: dict[str, int] = {
     "client": 6,
     "connect": 8,
     "audit": 8,
+    "audit.accounts": 9,
+    "audit.evidence": 10,
+    "private": 1,
     "output": 9,
     "bars": 9,
     "serving": 9,
-    "cli": 10,
-    "__main__": 11,
+    "cli": 11,
+    "__main__": 12,
 }
 
 # Rooms that never know each other, whatever their floors.

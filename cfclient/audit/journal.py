@@ -51,9 +51,10 @@ __all__ = ["Identity", "Journal", "account_name", "replay", "rules_digest"]
 SYNCED_EVERY: Final = 1.0
 
 
-def rules_digest(rules: Iterable[Rule]) -> str:
-    """The same text for the same rules: all that they say of themselves, and what they need."""
-    said = [{**rule_out(rule), "needs": list(rule.needs)} for rule in rules]
+def rules_digest(rules: Iterable[Rule], exemptions: Iterable[Exemption] = ()) -> str:
+    """The same text for the same rules, all that they say of themselves and what they need, and the same exceptions."""
+    said: list[Plain] = [{**rule_out(rule), "needs": list(rule.needs)} for rule in rules]
+    said += [{**attrs.asdict(one), "until": one.until.isoformat()} for one in exemptions]
     return f"sha256:{hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}"
 
 
@@ -74,11 +75,17 @@ class Identity:
 
     @classmethod
     def of(
-        cls, account: str, rules: Iterable[Rule], zones: Iterable[str] = (), *, with_records: bool = False
+        cls,
+        account: str,
+        rules: Iterable[Rule],
+        zones: Iterable[str] = (),
+        *,
+        exemptions: Iterable[Exemption] = (),
+        with_records: bool = False,
     ) -> Identity:
         """That of an audit by these rules; of all zones where none is named."""
         named = tuple(sorted(set(zones))) or None
-        return cls(account=account, rules=rules_digest(rules), zones=named, with_records=with_records)
+        return cls(account=account, rules=rules_digest(rules, exemptions), zones=named, with_records=with_records)
 
     @property
     def line(self) -> Plain:
@@ -99,7 +106,7 @@ class Identity:
 def account_name(url: str, credentials: Credentials) -> str:
     """Where and as whom somebody asks, without a key: what the address has of user, password and query is left out."""
     parts = urlsplit(url)
-    place = url if parts.scheme == "emulator" else f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    place = url if not parts.netloc else f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return f"{credentials.principal} at {place}"
 
 
@@ -323,6 +330,11 @@ class Journal:
         """Writes the zone's line."""
         self._lines.zone(audit)
         self._tally.add(audit)
+
+    @property
+    def summary(self) -> Summary:
+        """The numbers of the zones in the file."""
+        return self._tally.summary
 
     def finish(self, summary: Summary) -> Summary:
         """Writes the last line; the summary of all zones in the file.

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import sys
-import threading
 from collections.abc import Collection, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Protocol
 
 import anyio
-import attrs
 from cyclopts import Parameter
 
 from cfclient.audit import Audit, Rule, Severity, Summary, ZoneAudit
@@ -24,13 +20,12 @@ from cfclient.audit.report import HtmlReport, ParquetReport, Report, reporter
 from cfclient.client import Client
 from cfclient.output import Progress, console, destination
 
+from .ending import Ending, ending
+from .evidence import Many, Reading, exit_code, into_folder
 from .options import (
     DEFAULT_ACCOUNT,
     DEFAULT_REPORT,
-    FOUND,
     INCOMPLETE,
-    INTERRUPTED,
-    TERMINATED,
     Account,
     Level,
     ReportOutput,
@@ -45,7 +40,15 @@ def audit(
     *zones: Annotated[str, Parameter(help="The zones' names or ids; without any, all zones of the account.")],
     fail_on: Annotated[Level, Parameter(help="The mildest finding that makes the exit code 1.")] = "info",
     concurrency: Annotated[int, Parameter(help="How many zones are read at a time.")] = 16,
-    resume: Annotated[bool, flag("Continue the file of a run that was interrupted or killed.")] = False,
+    resume: Annotated[bool, flag("Continue what a run has left that was interrupted or killed.")] = False,
+    evidence: Annotated[bool, flag("-o is a folder: reports, and a manifest that proves them.")] = False,
+    accounts: Annotated[
+        Path | None, Parameter(help="A file of many accounts, all audited in one run; implies --evidence.")
+    ] = None,
+    profiles: Annotated[
+        tuple[str, ...],
+        Parameter(help="Profiles of config.toml, all audited in one run; implies --evidence.", negative=()),
+    ] = (),
     choice: Choice = DEFAULT_CHOICE,
     account: Account = DEFAULT_ACCOUNT,
     output: ReportOutput = DEFAULT_REPORT,
@@ -60,19 +63,27 @@ def audit(
         cfclient audit --format jsonl -o findings.jsonl --resume
         cfclient audit --format html -o report.html
         cfclient audit --format jsonl --with-records -o snapshot.jsonl
+        cfclient audit --accounts accounts.toml -o evidence
 
     The exit code is 0 where nothing was found, 1 where something was,
     2 for wrong usage, 3 where a zone could not be read, 130 when
     interrupted; what was read until then is reported all the same.
     """
+    if evidence or accounts or profiles:
+        many = Many(file=accounts, profiles=profiles, zones=zones, account=account)
+        reading = Reading(choice, concurrency=concurrency, resume=resume)
+        return into_folder(many, output, reading, Severity(fail_on))
     _check(output, resume=resume)
     rules, exemptions = choice.made()
     found, connection = account.found(), account.connect()
-    identity = Identity.of(account_name(found.url, found.credentials), rules, zones, with_records=output.with_records)
+    whose = account_name(found.url, found.credentials)
+    identity = Identity.of(whose, rules, zones, exemptions=exemptions, with_records=output.with_records)
     with ending() as end, ExitStack() as stack:
         into = _into(stack, output, identity, rules, resume=resume)
         progress = stack.enter_context(Progress(shown=_is_shown(output), what="reading zones"))
-        reading = partial(audited, rules=rules, exemptions=exemptions, concurrency=concurrency)
+        reading = partial(
+            audited, rules=rules, exemptions=exemptions, concurrency=concurrency, all_settings=is_whole(output)
+        )
         job = _Audit(into, progress, stack, end)
         try:
             summary = anyio.run(job.run, connection, zones, reading)
@@ -202,6 +213,11 @@ class _FromJournal(_InJournal):
         return summary
 
 
+def is_whole(output: ReportOutput) -> bool:
+    """Whether all settings are written, also those that no rule looks at."""
+    return output.with_records or output.format == "parquet"
+
+
 def _is_shown(output: ReportOutput) -> bool:
     """Whether a progress bar is: on a terminal to which no lines are written meanwhile."""
     lines = output.format in {"jsonl", "csv"} and output.output is None and sys.stdout.isatty()
@@ -257,57 +273,10 @@ class _Audit:
             self._end.soon(f": {done:,} of {expected:,} zones were read{self._into.hint}")
 
 
-@attrs.define
-class Ending:
-    """How the command is ended from outside: by Ctrl-C, or by SIGTERM, which is treated alike."""
-
-    code: int = INTERRUPTED
-    #: whether it was said that the command is ended
-    said: bool = False
-    _word: str = "interrupted"
-    _timer: threading.Timer | None = None
-
-    def terminated(self, *_: object) -> None:
-        """Takes a SIGTERM."""
-        self.code, self._word = TERMINATED, "terminated"
-        signal.raise_signal(signal.SIGINT)
-
-    def soon(self, words: str) -> None:
-        """Says so, and ends the process even where a thread hangs (a name that is not resolved)."""
-        sys.stdout.flush()
-        say(f"{self._word}{words}")
-        self.said = True
-        self._timer = threading.Timer(LEAVE_WITHIN, os._exit, [self.code])
-        self._timer.daemon = True
-        self._timer.start()
-
-    def cancel(self) -> None:
-        """The process goes on, or ends by itself."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-
-#: seconds that connections and threads have to end, once an interrupted audit has written what it has
-LEAVE_WITHIN: Final = 0.5
-
-
-@contextmanager
-def ending() -> Iterator[Ending]:
-    """A block that SIGTERM ends like Ctrl-C, so that no temporary file is left behind."""
-    end = Ending()
-    here = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGTERM, end.terminated) if here else None
-    try:
-        yield end
-    finally:
-        end.cancel()
-        if here:
-            signal.signal(signal.SIGTERM, before)
-
-
 def verdict(summary: Summary, fail_on: Severity) -> int:
     """The exit code, and a line where zones are missing."""
-    if not summary.complete:
+    code = exit_code(summary, fail_on)
+    if code == INCOMPLETE:
         zone, reason = next(iter(summary.zones_failed.items()))
         missing = summary.zones_expected - summary.zones_read
         more = f" (and {missing - 1:,} more)" if missing > 1 else ""
@@ -315,5 +284,4 @@ def verdict(summary: Summary, fail_on: Severity) -> int:
             f"error: incomplete: {missing:,} of {summary.zones_expected:,} zones could not be read: "
             f"{zone}: {reason}{more}"
         )
-        return INCOMPLETE
-    return FOUND if summary.worst is not None and summary.worst >= fail_on else 0
+    return code

@@ -18,6 +18,7 @@ from cfclient.errors import CloudflareError, ConfigurationError, InvalidInput, U
 from .asking import call, records, settings, zones
 from .auditing import audit
 from .comparing import diff
+from .evidence import verify
 from .options import FAULT, GONE, INCOMPLETE, INTERRUPTED, USAGE, Usage, say
 from .rules import rules
 from .serve import serve
@@ -48,7 +49,7 @@ Exit codes:
     2    wrong usage, or a setting that is missing or wrong
     3    the service refused or did not answer; of an audit: not every
          zone could be read
-    130  interrupted (Ctrl-C)
+    130  interrupted (Ctrl-C); 143 by SIGTERM
 """
 
 app = App(
@@ -60,7 +61,7 @@ app = App(
 )
 
 
-for command in (audit, diff, rules, zones, records, settings, stats, visitors, call, support, serve):
+for command in (audit, verify, diff, rules, zones, records, settings, stats, visitors, call, support, serve):
     app.command(command)
 
 

@@ -1,0 +1,179 @@
+"""An audit into a folder that proves itself, of one account or many; and the command `verify`."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import attrs
+from cyclopts import Parameter
+
+from cfclient.audit.accounts import AccountsAudit, AuditAccount, Step, read_accounts
+from cfclient.audit.evidence import FORMS, Evidence
+from cfclient.audit.manifest import Entry
+from cfclient.audit.manifest import verify as verified
+from cfclient.audit.model import Severity, Summary
+from cfclient.errors import ConfigurationError
+from cfclient.harmless import harmless
+from cfclient.output import Progress
+
+from .ending import Ending, ending
+from .options import FOUND, INCOMPLETE, Account, ReportOutput, Traceback, Usage, say
+from .rules import Choice
+
+
+def exit_code(summary: Summary, fail_on: Severity) -> int:
+    """3 where a zone was not read, 1 where something was found, else 0."""
+    if not summary.complete:
+        return INCOMPLETE
+    return FOUND if summary.worst is not None and summary.worst >= fail_on else 0
+
+
+@attrs.frozen(kw_only=True)
+class Many:
+    """Which accounts are audited, as the options say it."""
+
+    file: Path | None
+    profiles: tuple[str, ...]
+    zones: tuple[str, ...]
+    account: Account
+
+    def found(self) -> tuple[AuditAccount, ...]:
+        """The accounts; settings are found now, before any folder is touched."""
+        if self.file is None and not self.profiles:
+            return (self._one(self.account, self.account.profile or "account"),)
+        if self.zones:
+            raise Usage("zones are named in the file of accounts; with many accounts they cannot be named here")
+        if self.account != Account(allow_plain_http=self.account.allow_plain_http):
+            raise Usage("--accounts and --profiles say whom to ask: leave out the options of a single account")
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            accounts = read_accounts(self.file) if self.file is not None else ()
+        for warning in told:
+            say(f"warning: {warning.message}")
+        return (*accounts, *(self._one(Account(profile=name), name) for name in self.profiles))
+
+    def _one(self, account: Account, name: str) -> AuditAccount:
+        found = account.found()
+        return AuditAccount(name=name, url=found.url, credentials=found.credentials, zones=self.zones or None)
+
+
+@attrs.frozen
+class Reading:
+    """How the accounts are read."""
+
+    choice: Choice
+    concurrency: int = attrs.field(kw_only=True)
+    resume: bool = attrs.field(kw_only=True)
+
+
+def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Severity) -> int:
+    """Audits the accounts into the folder; the exit code is that of the worst of them."""
+    folder = output.output
+    if folder is None:
+        raise Usage("name the folder for the evidence: -o FOLDER")
+    if output.format not in {"table", "json", "jsonl", *FORMS}:
+        raise Usage(f"--format {output.format} is no form of evidence: {', '.join(('json', *FORMS))}")
+    accounts = many.found()
+    rules, exemptions = reading.choice.made()
+    proof = Evidence(
+        folder,
+        accounts,
+        rules=rules,
+        exemptions=exemptions,
+        forms=[output.format] if output.format in FORMS else [],
+        resume=reading.resume,
+        with_records=output.with_records,
+    )
+    with (
+        ending() as end,
+        proof as evidence,
+        Progress(shown=sys.stderr.isatty(), what="reading zones") as progress,
+    ):
+        job = _Job(evidence, progress, end, fail_on)
+        try:
+            anyio.run(job.run, reading.concurrency, many.account.allow_plain_http)
+        except KeyboardInterrupt:
+            if not end.said:
+                raise
+            return end.code
+    say(f"the manifest's digest is {evidence.digest}")
+    return max(_code(entry, fail_on) for entry in evidence.entries)
+
+
+def _code(entry: Entry, fail_on: Severity) -> int:
+    return INCOMPLETE if entry.failure is not None else exit_code(entry.summary, fail_on)
+
+
+class _Job:
+    """The run, and a line for each account when all are done."""
+
+    def __init__(self, evidence: Evidence, progress: Progress, end: Ending, fail_on: Severity) -> None:
+        self._evidence = evidence
+        self._progress = progress
+        self._end = end
+        self._fail_on = fail_on
+
+    async def run(self, concurrency: int, allow_plain_http: bool) -> None:
+        try:
+            await self._evidence.gather(concurrency=concurrency, seen=self._seen, allow_plain_http=allow_plain_http)
+        except anyio.get_cancelled_exc_class():
+            self._say()
+            self._end.soon("; --resume continues the folder")
+            raise
+        self._say()
+
+    def _seen(self, run: AccountsAudit, step: Step) -> None:
+        self._progress.begin(run.total)
+        if step.zone is not None:
+            self._progress.step()
+
+    def _say(self) -> None:
+        self._progress.stop()
+        for entry in self._evidence.entries:
+            code, summary = _code(entry, self._fail_on), entry.summary
+            if entry.failure is not None:
+                words = f"could not be listed: {entry.failure}"
+            else:
+                words = (
+                    f"{summary.zones_read:,} of {summary.zones_expected:,} zones read, {summary.findings:,} findings"
+                )
+            say(f"{entry.name}: {words} (exit code {code})")
+
+
+def verify(
+    folder: Annotated[Path, Parameter(help="The folder of an audit.")],
+    /,
+    *,
+    digest: Annotated[
+        str | None, Parameter(help="The manifest's digest, where it was kept elsewhere: the folder must have it.")
+    ] = None,
+    traceback: Traceback = False,  # noqa: ARG001  `run` looks for it
+) -> int:
+    """Prove that an audit's folder is as it was written, and that every zone was read.
+
+    For example:
+
+        cfclient verify evidence
+        cfclient verify evidence --digest sha256:0123...
+
+    The exit code is 0 where both hold, 1 where anything was changed, added or
+    taken away, and 3 where zones are missing, or where no manifest can be read.
+    """
+    try:
+        verdict = verified(folder)
+    except ConfigurationError as error:
+        say(f"error: {error}")
+        return INCOMPLETE
+    changed = list(verdict.changed)
+    if digest is not None and digest != verdict.digest:
+        changed.append(f"the manifest's digest is {verdict.digest}, not {digest}")
+    out = [f"changed: {line}" for line in changed] + [f"missing: {line}" for line in verdict.missing]
+    if not out:
+        out = [f"complete and as it was written: {verdict.zones:,} zones in {verdict.files:,} files"]
+    for line in [*out, f"digest: {verdict.digest}"]:
+        sys.stdout.write(harmless(line) + "\n")
+    return FOUND if changed else INCOMPLETE if verdict.missing else 0

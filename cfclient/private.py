@@ -1,0 +1,22 @@
+"""Whether a file that holds a key is for its owner only; it imports nothing of ours."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from pathlib import Path
+
+__all__ = ["exposed"]
+
+#: anybody but the owner
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+def exposed(path: Path) -> str | None:
+    """The words of a warning where others on this machine may read or change the file, None where they may not."""
+    if sys.platform == "win32":  # pragma: no cover  other rights there, which no mode tells
+        return None
+    mode = path.stat().st_mode
+    if not mode & _OTHERS or not stat.S_ISREG(mode):
+        return None
+    return f"{path} holds keys and is open to other users of this machine (mode {mode & 0o777:04o}): chmod 600 {path}"

@@ -1,0 +1,461 @@
+"""Evidence: a folder that says what is in it, and shows when anything was changed, or is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import jsonschema
+import pytest
+
+from cfclient.audit.accounts import AuditAccount
+from cfclient.audit.evidence import Evidence
+from cfclient.audit.manifest import _digest, fingerprint, verify
+from cfclient.backend import Credentials
+from cfclient.backends.emulator import DEMO, Emulator
+from cfclient.cli import main
+from cfclient.errors import ConfigurationError, InvalidInput
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).resolve().parents[1]
+SCHEMA = json.loads((ROOT / "docs" / "schema" / "audit-1.schema.json").read_text())
+OLD = Path(__file__).parent / "data" / "audit-1"
+WHEN = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No settings but those of the test."""
+    for name in ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+def accounts(*names: str, zones: int = 3) -> list[AuditAccount]:
+    emulator = Emulator.demo(zones=zones)
+    return [AuditAccount(name=name, url=emulator.connect, credentials=DEMO) for name in names or ("acme",)]
+
+
+async def gathered(folder: Path, given: list[AuditAccount] | None = None, **options: Any) -> Evidence:
+    with Evidence(folder, given or accounts(), now=lambda: WHEN, **options) as evidence:
+        await evidence.gather()
+    return evidence
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def fits(name: str, document: Any) -> None:
+    """Raises where the document is not as the published schema says."""
+    schema = {"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]}
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(document)
+
+
+def all_fit(folder: Path) -> int:
+    """How many documents of a folder were held against the schema."""
+    fits("manifest", read(folder / "manifest.json"))
+    fits("overall", read(folder / "overall.json"))
+    number = 2
+    for path in folder.rglob("report.json"):
+        fits("report", read(path))
+        number += 1
+    for path in folder.rglob("*.jsonl"):
+        for line in path.read_text().splitlines():
+            fits("line", json.loads(line))
+            number += 1
+    return number
+
+
+# -- what is written ----------------------------------------------------------------------------------
+
+
+async def test_a_folder_of_evidence(tmp_path: Path) -> None:
+    """A report for each account, one over all, and a manifest that names every file."""
+    folder = tmp_path / "new" / "evidence"
+    evidence = await gathered(folder, accounts("acme", "other"), forms=["csv", "markdown"])
+    manifest = read(folder / "manifest.json")
+
+    assert [
+        f"{name}/{file}"
+        for name in ("acme", "other")
+        for file in ("audit.jsonl", "report.csv", "report.json", "report.md")
+    ] + ["overall.json"] == sorted(entry["path"] for entry in manifest["files"])
+    assert ("2026-11-24T12:00:00Z", True, evidence.digest) == (
+        manifest["started"],
+        manifest["complete"],
+        manifest["digest"],
+    )
+    assert [["20801"], ["20801"]] == [entry["owners"] for entry in manifest["accounts"]]
+    assert [3, 3] == [len(entry["zones_expected"]) for entry in manifest["accounts"]]
+    overall = read(folder / "overall.json")
+    assert (6, True) == (overall["summary"]["zones_read"], overall["summary"]["complete"])
+    assert ((), ()) == (verify(folder).changed, verify(folder).missing)
+
+
+async def test_what_is_not_checked_is_said_with_its_reason(tmp_path: Path) -> None:
+    """And in how many zones."""
+    await gathered(tmp_path)
+    (account,) = read(tmp_path / "manifest.json")["accounts"]
+    report = read(tmp_path / "acme" / "report.json")
+
+    assert dict.fromkeys(report["summary"]["not_checked"], 3) == {
+        entry["rule"]: entry["zones"] for entry in account["not_checked"]
+    }
+    assert all(entry["reason"] for entry in account["not_checked"])
+
+
+async def test_reports_of_the_same_state_are_the_same(tmp_path: Path) -> None:
+    """Byte for byte, so that they can be compared; only the lines come as zones are done."""
+    for name in ("a", "b"):
+        await gathered(tmp_path / name, accounts(zones=8))
+
+    for file in ("overall.json", "acme/report.json"):
+        assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+async def test_no_key_is_in_it(tmp_path: Path) -> None:
+    """A fingerprint is, which tells keys apart."""
+    await gathered(tmp_path)
+    text = b"".join(
+        (tmp_path / name).read_bytes() for name in ("manifest.json", "acme/audit.jsonl", "acme/report.json")
+    )
+
+    assert DEMO.key.encode() not in text
+    assert str(fingerprint(DEMO)).encode() in text
+    assert fingerprint(DEMO) != fingerprint(Credentials(DEMO.email, "other"))
+    assert None is fingerprint(Credentials(DEMO.email, lambda: "demo-key"))
+
+
+async def test_records_are_written_if_asked_for(tmp_path: Path) -> None:
+    """With the lines, which cfclient diff reads."""
+    await gathered(tmp_path, with_records=True)
+    lines = [json.loads(line) for line in (tmp_path / "acme" / "audit.jsonl").read_text().splitlines()]
+
+    assert all(len(line["snapshot"]["records"]) == line["records"] for line in lines if line["kind"] == "zone")
+    assert all_fit(tmp_path) > 6
+
+
+async def test_an_account_that_cannot_be_listed_is_missing(tmp_path: Path) -> None:
+    """Its reason is in the manifest and in the verdict; the others are there."""
+    wrong = attrs.evolve(accounts("wrong")[0], credentials=Credentials("a@b.example", "wrong"))
+    evidence = await gathered(tmp_path, [*accounts(), wrong])
+
+    assert [None, "zone_load_multi: Unknown token or email (E_UNAUTH)"] == [one.failure for one in evidence.entries]
+    assert ("wrong: its zones could not be listed: zone_load_multi: Unknown token or email (E_UNAUTH)",) == verify(
+        tmp_path
+    ).missing
+    assert () == verify(tmp_path).changed
+    assert all_fit(tmp_path) > 6
+
+
+async def test_a_folder_is_not_written_over(tmp_path: Path) -> None:
+    """Evidence is kept; it may be continued."""
+    await gathered(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"is not empty .*: name another folder, or continue"):
+        Evidence(tmp_path, accounts())
+    before = sorted((tmp_path / "acme" / "audit.jsonl").read_text().splitlines())
+    (tmp_path / "acme" / ".cfclient-0123.tmp").touch()
+    await gathered(tmp_path, resume=True)
+
+    assert before == sorted((tmp_path / "acme" / "audit.jsonl").read_text().splitlines())
+    assert ((), ()) == (verify(tmp_path).changed, verify(tmp_path).missing)
+
+
+def test_a_place_that_is_no_folder(tmp_path: Path) -> None:
+    """The reason, before anything is asked."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match="file cannot be a folder for evidence: File exists"):
+        Evidence(tmp_path / "file", accounts())
+    with pytest.raises(InvalidInput, match="forms='xml' is not valid: expected any of csv, html, markdown, sarif"):
+        Evidence(tmp_path / "new", accounts(), forms=["xml"])
+
+
+# -- verifying ----------------------------------------------------------------------------------------
+
+
+def lines_of(folder: Path) -> list[str]:
+    return (folder / "acme" / "audit.jsonl").read_text().splitlines(keepends=True)
+
+
+def forged(folder: Path, change: Callable[[Any], None]) -> None:
+    """Changes the manifest and mends all its digests, as somebody would who knows how it is made."""
+    body = read(folder / "manifest.json")
+    change(body)
+    for entry in body["files"]:
+        data = (folder / entry["path"]).read_bytes()
+        entry |= {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    body["digest"] = _digest(body)
+    (folder / "manifest.json").write_text(json.dumps(body))
+
+
+def no_line(folder: Path) -> None:
+    first, *lines = lines_of(folder)
+    kept = [line for line in lines if '"zone": "b.example"' not in line]
+    (folder / "acme" / "audit.jsonl").write_text("".join([first, *kept]))
+
+
+def twice(folder: Path) -> None:
+    lines = lines_of(folder)
+    (folder / "acme" / "audit.jsonl").write_text("".join([*lines[:2], *lines[1:]]))
+
+
+def other_zone(folder: Path) -> None:
+    (folder / "acme" / "audit.jsonl").write_text(
+        "".join(lines_of(folder)).replace('"zone": "b.example"', '"zone": "c.example"')
+    )
+
+
+def no_finding(folder: Path) -> None:
+    lines = [json.loads(line) for line in lines_of(folder)]
+    lines = [{**line, "findings": []} if line["kind"] == "zone" else line for line in lines]
+    (folder / "acme" / "audit.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+def other_audit(folder: Path) -> None:
+    lines = lines_of(folder)
+    (folder / "acme" / "audit.jsonl").write_text("".join([lines[0].replace("demo@", "other@"), *lines[1:]]))
+
+
+def garbled(folder: Path) -> None:
+    (folder / "acme" / "audit.jsonl").write_text("".join(["nonsense\n", *lines_of(folder)[1:]]))
+
+
+def a_list(folder: Path) -> None:
+    (folder / "acme" / "audit.jsonl").write_text("".join(["[]\n", *lines_of(folder)[1:]]))
+
+
+def odd_line(folder: Path) -> None:
+    lines = lines_of(folder)
+    (folder / "acme" / "audit.jsonl").write_text("".join([*lines[:-1], '{"kind": "zone", "zone": 1}\n', lines[-1]]))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (no_line, "has other zones than the manifest"),
+        (twice, "has a zone twice"),
+        (other_zone, "has other zones than the manifest"),
+        (no_finding, "does not end with the summary of its zones"),
+        (other_audit, "is of another audit than the manifest"),
+        (garbled, "is of another audit than the manifest"),
+        (a_list, "is of another audit than the manifest"),
+        (odd_line, "has a line that is not as cfclient writes it"),
+    ],
+)
+def test_lines_that_were_changed_are_told(change: Callable[[Path], None], words: str, tmp_path: Path) -> None:
+    """By their digest; and by what they say, where whoever changed them has mended the manifest's digests."""
+    folder = Path(shutil.copytree(OLD, tmp_path / "copy"))
+    change(folder)
+    plainly = verify(folder).changed
+    forged(folder, lambda _: None)
+    cleverly = verify(folder)
+
+    assert "acme/audit.jsonl is not as it was written" in plainly
+    assert any(words in line for line in cleverly.changed)
+    assert cleverly.digest != verify(OLD).digest
+
+
+def test_files_that_come_and_go_are_told(tmp_path: Path) -> None:
+    """And links, whatever they point to."""
+    folder = Path(shutil.copytree(OLD, tmp_path / "copy"))
+    (folder / "overall.json").unlink()
+    (folder / "acme" / "report.json").unlink()
+    (folder / "acme" / "report.json").symlink_to(OLD / "acme" / "report.json")
+    (folder / "more").symlink_to(OLD)
+    (folder / "acme" / "new").touch()
+    (folder / "acme" / "audit.jsonl").unlink()
+
+    assert (
+        "acme/audit.jsonl is gone",
+        "overall.json is gone",
+        "acme/new was not there when the manifest was written",
+        "more was not there when the manifest was written",
+        "acme/report.json is a link to another file",
+    ) == verify(folder).changed
+
+
+def test_a_manifest_that_was_changed_is_told(tmp_path: Path) -> None:
+    """By its own digest, and by what it says beside the lines."""
+    folder = Path(shutil.copytree(OLD, tmp_path / "copy"))
+    text = (folder / "manifest.json").read_text()
+    (folder / "manifest.json").write_text(text.replace("2026-11-24T12:00", "2026-11-25T12:00"))
+    dated = verify(folder).changed
+
+    def innocent(body: Any) -> None:
+        body["accounts"][0]["zones_failed"] = []
+
+    (folder / "manifest.json").write_text(text)
+    forged(folder, innocent)
+
+    assert ("manifest.json is not as it was written",) == dated
+    assert (
+        "acme/audit.jsonl tells of other failures than the manifest",
+        "manifest.json says that something is missing, and not what",
+    ) == verify(folder).changed
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read"),
+        ("[", "cannot be read"),
+        ("[]", "is no manifest of an audit"),
+        ('{"kind": "report"}', "is no manifest of an audit"),
+        ('{"kind": "manifest", "schema_version": 2}', "is of version 2; this cfclient reads up to 1"),
+        ('{"kind": "manifest"}', "is of version None"),
+        ('{"kind": "manifest", "schema_version": 1}', "is not of the shape of version 1: KeyError"),
+    ],
+)
+def test_without_a_manifest_nothing_is_proved(text: str | None, words: str, tmp_path: Path) -> None:
+    """The error says why it cannot be read."""
+    if text is not None:
+        (tmp_path / "manifest.json").write_text(text)
+
+    with pytest.raises(ConfigurationError, match=words):
+        verify(tmp_path)
+
+
+# -- versions -----------------------------------------------------------------------------------------
+
+
+def test_files_of_earlier_versions_are_read() -> None:
+    """Version 1: what was written then fits its schema, and is verified now."""
+    verdict = verify(OLD)
+
+    assert all_fit(OLD) > 6
+    assert ((), ("acme: gone.example could not be read: rec_load_all: Invalid zone.",)) == (
+        verdict.changed,
+        verdict.missing,
+    )
+    assert (3, 2) == (verdict.files, verdict.zones)
+
+
+async def test_what_is_written_fits_the_published_schema(tmp_path: Path) -> None:
+    """Every document of a folder."""
+    await gathered(tmp_path, accounts("acme", "other", zones=6))
+
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert 2 + 2 + 2 * (6 + 2) == all_fit(tmp_path)
+
+
+def test_the_schema_refuses_what_is_not_written() -> None:
+    """A key that is missing, or of another type."""
+    report = read(OLD / "acme" / "report.json")
+    with pytest.raises(jsonschema.ValidationError):
+        fits("report", {key: value for key, value in report.items() if key != "zones"})
+    with pytest.raises(jsonschema.ValidationError):
+        fits("line", {"kind": "zone", "zone": "a.example"})
+
+
+# -- the command --------------------------------------------------------------------------------------
+
+
+def test_one_account_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit codes as of any audit; the digest is said, to be kept elsewhere."""
+    folder = tmp_path / "evidence"
+
+    assert 1 == main(["audit", "--demo", "--evidence", "-o", str(folder), "--format", "markdown"])
+    digest = verify(folder).digest
+    assert (
+        f"cfclient: account: 25 of 25 zones read, {read(folder / 'overall.json')['summary']['findings']} findings "
+        f"(exit code 1)\ncfclient: the manifest's digest is {digest}\n"
+    ) == capsys.readouterr().err
+    assert 0 == main(["verify", str(folder), "--digest", digest])
+    assert f"complete and as it was written: 25 zones in 4 files\ndigest: {digest}\n" == capsys.readouterr().out
+    assert 1 == main(["verify", str(folder), "--digest", "sha256:0"])
+    assert f"changed: the manifest's digest is {digest}, not sha256:0\n" in capsys.readouterr().out
+    (folder / "overall.json").write_text("{}")
+    assert 1 == main(["verify", str(folder)])
+    assert "changed: overall.json is not as it was written\n" in capsys.readouterr().out
+    assert [3, 3] == [main(["verify", str(tmp_path)]), main(["verify", str(OLD)])]
+    assert 2 == main(["audit", "--demo", "--evidence", "-o", str(folder)])
+
+
+def test_many_accounts_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line and an exit code for each; the process's own is that of the worst."""
+    (tmp_path / "accounts.toml").write_text(
+        '[accounts.good]\nurl = "emulator:?zones=0"\n'
+        '[accounts.bad]\nurl = "emulator:?zones=4"\ntoken = "demo-key"\n'
+        '[accounts.wrong]\nurl = "emulator:?zones=4"\ntoken = "wrong"\n'
+    )
+    (tmp_path / "accounts.toml").chmod(0o644)
+    (tmp_path / "config" / "cfclient").mkdir(parents=True)
+    (tmp_path / "config" / "cfclient" / "config.toml").write_text('[profiles.small]\nurl = "emulator:?zones=1"\n')
+    (tmp_path / "config" / "cfclient" / "config.toml").chmod(0o600)
+    folder = tmp_path / "evidence"
+    options = ["--accounts", str(tmp_path / "accounts.toml"), "--profiles", "small", "-o", str(folder)]
+
+    assert 3 == main(["audit", *options])
+    warning, *lines, _ = capsys.readouterr().err.splitlines()
+    assert "warning: " in warning
+    assert "accounts.toml holds keys and is open to other users" in warning
+    assert ["good", "bad", "wrong", "small"] == [line.split(": ")[1] for line in lines]
+    assert ["0", "1", "3"] == [line[-2] for line in lines[:3]]
+    assert "wrong: could not be listed: zone_load_multi: Unknown token or email" in lines[2]
+    assert ["bad", "good", "manifest.json", "overall.json", "small", "wrong"] == sorted(os.listdir(folder))
+    assert 3 == main(["verify", str(folder)])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--demo", "--evidence"], "name the folder for the evidence: -o FOLDER"),
+        (["--demo", "--evidence", "-o", "x", "--format", "parquet"], "--format parquet is no form of evidence"),
+        (["--profiles", "a", "-o", "x", "a.example"], "zones are named in the file of accounts"),
+        (["--profiles", "a", "-o", "x", "--demo"], "leave out the options of a single account"),
+        (["--profiles", "a", "-o", "x"], "there is no profile 'a'"),
+        (["--accounts", "none.toml", "-o", "x"], "none.toml cannot be read"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, exit code 2, and no folder."""
+    assert 2 == main(["audit", *arguments])
+    assert words in capsys.readouterr().err
+    assert not Path("x").exists()
+
+
+@pytest.mark.parametrize(("at", "left"), [("zone_load_multi", 0), ("rec_load_all", 3)])
+def test_an_interrupted_folder(
+    at: str, left: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what is missing, and can be continued."""
+    perform = Emulator.perform
+
+    def interrupted(self: Emulator, credentials: Credentials, action: Any) -> Any:
+        if action.wire_name == at:
+            signal.raise_signal(signal.SIGINT)
+        return perform(self, credentials, action)
+
+    options = ["audit", "--url", "emulator:?zones=3&page_size=2&limit=none", "--evidence", "-o", str(tmp_path / "e")]
+    with monkeypatch.context() as patch:
+        patch.setattr(Emulator, "perform", interrupted)
+
+        assert 130 == main(options)
+    assert capsys.readouterr().err.endswith("cfclient: interrupted; --resume continues the folder\n")
+    (account,) = read(tmp_path / "e" / "manifest.json")["accounts"]
+    assert (left, left == 0) == (len(account["zones_left"]), account["failure"] is not None)
+    assert 3 == main(["verify", str(tmp_path / "e")])
+    assert main([*options, "--resume"]) in {0, 1}
+    assert 0 == main(["verify", str(tmp_path / "e")])
+
+
+def test_an_interruption_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """There is nothing to keep."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("anyio.run", interrupted)
+
+    assert 130 == main(["audit", "--demo", "--evidence", "-o", str(tmp_path / "e")])
+    assert "cfclient: interrupted\n" == capsys.readouterr().err
