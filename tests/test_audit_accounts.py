@@ -232,9 +232,7 @@ def test_a_file_of_accounts(tmp_path: Path) -> None:
     url = "https://v1.example.net/"
 
     assert (
-        AuditAccount(
-            name="acme", url=url, credentials=Credentials("a@example.com", "key-acme"), zones=("example.com",)
-        ),
+        AuditAccount(name="acme", url=url, credentials=Credentials("a@example.com", "key-acme"), zones=("a.example",)),
         AuditAccount(name="token", url=url, credentials=Credentials(None, "key-env")),
         AuditAccount(name="my.own", url=url, credentials=Credentials("b@example.com", "key-own")),
         AuditAccount(name="demo", url="emulator:?zones=1", credentials=DEMO),

@@ -353,6 +353,8 @@ def test_the_digest_of_rules_follows_what_they_say() -> None:
     assert rules_digest(RULES) == rules_digest([attrs.evolve(rule, check=lambda _: ()) for rule in RULES])
     assert rules_digest(RULES) != rules_digest([attrs.evolve(RULE, severity=Severity.HIGH), NEEDY])
     assert rules_digest(RULES) != rules_digest([attrs.evolve(RULE, needs=("ssl",)), NEEDY])
+    exemption = Exemption(zone="a.example", rule="size", reason="Known.", until=date(2027, 1, 31))
+    assert rules_digest(RULES) != rules_digest(RULES, [exemption])
 
 
 @pytest.mark.parametrize(

@@ -71,8 +71,8 @@ def audit(
     """
     if evidence or accounts or profiles:
         many = Many(file=accounts, profiles=profiles, zones=zones, account=account)
-        reading = Reading(choice, concurrency=concurrency, resume=resume)
-        return into_folder(many, output, reading, Severity(fail_on))
+        how = Reading(choice, concurrency=concurrency, resume=resume)
+        return into_folder(many, output, how, Severity(fail_on))
     _check(output, resume=resume)
     rules, exemptions = choice.made()
     found, connection = account.found(), account.connect()
