@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .audit.policy import rule
     from .backend import Backend, Connect, Credentials
     from .backends.emulator import Emulator
+    from .bounds import Bounds
     from .bulk import Outcome, Outcomes
     from .client import Client
     from .connect import connect, emulator
@@ -86,6 +87,7 @@ _HOMES = {
     "audit.policy:": ("rule",),
     "backend:": ("Backend", "Connect", "Credentials"),
     "backends.emulator:": ("Emulator",),
+    "bounds:": ("Bounds",),
     "bulk:": ("Outcome", "Outcomes"),
     "client:": ("Client",),
     "connect:": ("connect", "emulator"),
@@ -144,6 +146,7 @@ __all__ = [
     "Attempt",
     "AuditAccount",
     "Backend",
+    "Bounds",
     "CacheLevel",
     "Client",
     "CloudflareError",

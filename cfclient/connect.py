@@ -20,22 +20,21 @@ import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
 from .backend import Backend, Connect, Credentials, Token
 from .backends.emulator import DEMO, Emulator
+from .bounds import DEFAULT, Bounds
 from .client import Client
 from .errors import ConfigurationError, InvalidInput
 from .http import Http
+from .http.chosen import Chosen, chosen
 from .loops import Home
 from .retry import Holds, Retry, retrying
 from .shapes import integer
-
-if TYPE_CHECKING:
-    import httpx
 
 __all__ = ["Settings", "config_path", "connect", "emulator", "emulator_at", "settings"]
 
@@ -234,7 +233,9 @@ async def connect(
     token: Token | None = None,
     profile: str | None = None,
     account: str | None = None,
-    http: Http | httpx.AsyncClient | None = None,
+    http: Chosen = None,
+    trust_env: bool = False,
+    bounds: Bounds = DEFAULT,
     allow_plain_http: bool = False,
     retry: Retry | None = _PATIENT,
 ) -> AsyncIterator[Client]:
@@ -249,8 +250,11 @@ async def connect(
         profile: the name of a profile in `config.toml`.
         account: the id of the only account whose zones and access rules count, on today's Cloudflare; the same
             as `?account=` in its address.
-        http: an adapter, or an `httpx.AsyncClient` of your own (proxies, transports, hooks), which is
-            used and never closed. Without it, lanes of one connection each are opened, and closed again.
+        http: "httpx" (the default), "aiohttp" or "pyreqwest"; or a ready client of your own (proxies,
+            transports, hooks), which is used and never closed: an `httpx.AsyncClient`, `httpx2.AsyncClient`,
+            `aiohttp.ClientSession` or pyreqwest `Client`; or any adapter.
+        trust_env: use the proxies that the environment names, and the logins of a `.netrc`.
+        bounds: how large a reply may be.
         allow_plain_http: send the key unencrypted to an `http:` address that is not on this machine.
         retry: what is asked again, how often and how patiently; None for nothing.
 
@@ -270,15 +274,16 @@ async def connect(
             found = settings(url, email=email, token=token, profile=profile)
             credentials = found.credentials
             if is_v4(found.url):
-                make = await _v4(stack, found.url, http, account=account, allow_plain_http=allow_plain_http)
+                adapter = await stack.enter_async_context(chosen(http, trust_env=trust_env))
+                make = _v4(found.url, adapter, bounds=bounds, account=account, allow_plain_http=allow_plain_http)
             elif account is not None:
                 raise ConfigurationError("account= narrows today's Cloudflare, whose address ends in /client/v4, only")
             elif found.url.startswith("emulator:"):
                 make = emulator_at(found.url).connect
             else:
-                adapter = await _adapter(stack, http)
+                adapter = await stack.enter_async_context(chosen(http, trust_env=trust_env))
                 spare = getattr(adapter, "spare", None)
-                make = _v1(found.url, adapter, allow_plain_http=allow_plain_http)
+                make = _v1(found.url, adapter, bounds=bounds, allow_plain_http=allow_plain_http)
         if retry is not None:
             make = _patient(make, retry)
         client = Client(make(credentials), connect=make, home=home, spare=spare)
@@ -289,26 +294,19 @@ async def connect(
             home.closed = True
 
 
-def _v1(url: str, adapter: Http, *, allow_plain_http: bool) -> Connect:
+def _v1(url: str, adapter: Http, *, bounds: Bounds, allow_plain_http: bool) -> Connect:
     from .backends.v1 import DEFAULT_URL, V1
     from .exchanges import checked_address
 
     checked_address(url, allow_plain_http=allow_plain_http, example=DEFAULT_URL)
 
     def make(credentials: Credentials) -> Backend:
-        return V1(adapter, credentials, url=url, allow_plain_http=allow_plain_http)
+        return V1(adapter, credentials, url=url, bounds=bounds, allow_plain_http=allow_plain_http)
 
     return make
 
 
-async def _v4(
-    stack: AsyncExitStack,
-    url: str,
-    http: Http | httpx.AsyncClient | None,
-    *,
-    account: str | None,
-    allow_plain_http: bool,
-) -> Connect:
+def _v4(url: str, adapter: Http, *, bounds: Bounds, account: str | None, allow_plain_http: bool) -> Connect:
     from .backends.v4 import V4, Memory, Scope
     from .exchanges import checked_address
 
@@ -320,23 +318,16 @@ async def _v4(
     if unknown := sorted(options.keys() - {"account", "lists"}):
         raise ConfigurationError(f"{address}: {unknown[0]!r} is no option of it: expected account or lists")
     scope, memory = Scope(**options), Memory()
-    adapter = await _adapter(stack, http)
 
     def make(credentials: Credentials) -> Backend:
-        return V4(adapter, credentials, url=address, scope=scope, memory=memory, allow_plain_http=allow_plain_http)
+        return V4(
+            adapter,
+            credentials,
+            url=address,
+            bounds=bounds,
+            scope=scope,
+            memory=memory,
+            allow_plain_http=allow_plain_http,
+        )
 
     return make
-
-
-async def _adapter(stack: AsyncExitStack, http: Http | httpx.AsyncClient | None) -> Http:
-    import httpx
-
-    from .http.httpx import Borrowed, Lanes
-
-    if http is None:
-        return await stack.enter_async_context(Lanes())
-    if isinstance(http, httpx.AsyncClient):
-        return Borrowed(http)
-    if not hasattr(http, "exchange"):
-        raise ConfigurationError(f"http: expected an httpx.AsyncClient or an adapter, got {type(http).__name__}")
-    return http

@@ -6,7 +6,10 @@ import ipaddress
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from .errors import CloudflareError, ConfigurationError, ConnectionFailed
+import attrs
+
+from .bounds import DEFAULT, Bounds, too_large
+from .errors import CloudflareError, ConfigurationError, ConnectionFailed, UnexpectedAnswer
 from .http import Http, Reply, Request
 from .replies import hidden
 
@@ -45,13 +48,17 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-async def exchanged(http: Http, request: Callable[[], Request], key: Callable[[], str]) -> Reply:
+async def exchanged(
+    http: Http, request: Callable[[], Request], key: Callable[[], str], bounds: Bounds = DEFAULT
+) -> Reply:
     """The reply to the request; whatever an adapter raises is an error of ours, without the key in its words.
+
+    An adapter stops reading where the bounds say; of one that did not, the reply is refused here.
 
     The request and the key are made where they are needed: a kept exception keeps the locals of its frames.
     """
     try:
-        return await http.exchange(request())
+        return _bounded(await http.exchange(attrs.evolve(request(), max_reply=bounds.size)), bounds)
     except ConnectionFailed as error:
         # What an adapter quotes of a foreign error may hold the request.
         words = hidden(error.reason, (key(),))
@@ -64,3 +71,9 @@ async def exchanged(http: Http, request: Callable[[], Request], key: Callable[[]
         reason = f"the HTTP adapter failed ({type(error).__name__})"
         failure = ConnectionFailed(reason, maybe_carried_out=True)
     raise failure
+
+
+def _bounded(reply: Reply, bounds: Bounds) -> Reply:
+    if len(reply.body) > bounds.size:
+        raise UnexpectedAnswer(too_large(bounds.size), status=reply.status)
+    return reply

@@ -27,6 +27,8 @@ from . import actions as act
 from . import models
 from .actions import ACTIONS, Action
 from .backend import Credentials
+from .bounds import DEFAULT, Bounds, Excess
+from .decoding import NOT_JSON, decoded
 from .errors import ApiError, InvalidInput, UnexpectedAnswer, refusal
 from .plain import WHOLE, Mismatch, explained, structure, to_str, unstructure
 from .replies import excerpt, hidden, is_transient, no_json
@@ -101,10 +103,8 @@ class _RecordsReply(msgspec.Struct):
 
 _records_page = msgspec.json.Decoder(_RecordsReply, strict=False)
 
-_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-
-def read(action: Action[T], body: bytes, *, status: int = 200, hide: Iterable[str] = ()) -> T:
+def read(action: Action[T], body: bytes, *, status: int = 200, hide: Iterable[str] = (), bounds: Bounds = DEFAULT) -> T:
     """The answer in this reply.
 
     Args:
@@ -112,20 +112,24 @@ def read(action: Action[T], body: bytes, *, status: int = 200, hide: Iterable[st
         body: the reply; it is judged by its bytes, whatever status or content type came with it.
         status: the HTTP status, for messages.
         hide: secrets to keep out of every message.
+        bounds: how large the reply may be.
 
     Raises:
         ApiError: the service said no.
-        UnexpectedAnswer: the reply is not of the documented shape.
+        UnexpectedAnswer: the reply is not of the documented shape, or larger than its bounds.
     """
-    if type(action) is act.RecLoadAll:
+    if type(action) is act.RecLoadAll and len(body) <= bounds.size:
         try:
             reply = _records_page.decode(body)
-        except _NOT_JSON:
+        except NOT_JSON:
             pass  # the tolerant way below decides, and finds the words
         else:
             if reply.result == "success" and reply.response is not None and reply.response.recs is not None:
-                return cast("T", reply.response.recs)
-    data = raw(action, body, status=status, hide=hide)
+                page = reply.response.recs
+                # An id twice in one record would be two records in one; the way below looks at every key.
+                if len(page.objs) <= bounds.items and body.count(b'"rec_id"') == len(page.objs):
+                    return cast("T", page)
+    data = raw(action, body, status=status, hide=hide, bounds=bounds)
     try:
         return cast("T", _CODECS[type(action)].read(action, data))
     except Exception as error:
@@ -133,11 +137,15 @@ def read(action: Action[T], body: bytes, *, status: int = 200, hide: Iterable[st
         raise UnexpectedAnswer(f"{action.wire_name}: {reason}", status=status) from None
 
 
-def raw(action: Action[Any], body: bytes, *, status: int = 200, hide: Iterable[str] = ()) -> Plain:
+def raw(
+    action: Action[Any], body: bytes, *, status: int = 200, hide: Iterable[str] = (), bounds: Bounds = DEFAULT
+) -> Plain:
     """The whole reply as plain data, without the echoed request; raises like `read`."""
     try:
-        data = msgspec.json.decode(body)
-    except _NOT_JSON:
+        data = decoded(body, bounds)
+    except Excess as error:
+        raise UnexpectedAnswer(f"{action.wire_name}: {error}", status=status) from None
+    except NOT_JSON:
         raise UnexpectedAnswer(
             f"{action.wire_name}: {no_json(body, status)}{_retired(status)}",
             status=status,

@@ -11,8 +11,7 @@ import shutil
 import ssl
 import subprocess
 import sys
-import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,12 +28,12 @@ from cfclient.errors import CloudflareError, ConfigurationError, ConnectionFaile
 from cfclient.http import Http, Reply, Request
 from cfclient.http import httpx as adapter
 from cfclient.http.httpx import Borrowed, Lanes, Timeouts
+from tests.canary import CANARY, chain, leaks
 from tests.counting import needs_proc, sockets
 from tests.loopback import Answer, Asked, Script, _read, echo, listen, raw, reset, serve, silent, trickle
 
 pytestmark = pytest.mark.anyio
 
-CANARY = "c4n4ry-8afbe6dea02407989af4dd4c97bb6e25"
 SHORT = Timeouts(connect=5, read=0.05, write=0.05, total=5)
 
 
@@ -840,39 +839,6 @@ async def test_whatever_else_comes_out_of_httpx_is_ours_too(original: Exception)
 # -- secrets ------------------------------------------------------------------------------------------
 
 
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error and all that led to it, members of groups included."""
-    todo: list[BaseException | None] = [error]
-    seen: list[BaseException] = []
-    while todo:
-        link = todo.pop()
-        if link is None or link in seen:
-            continue
-        seen.append(link)
-        todo += [link.__cause__, link.__context__, *(link.exceptions if isinstance(link, BaseExceptionGroup) else ())]
-        yield link
-
-
-def leaks(error: BaseException) -> list[str]:
-    """Where the key can be found in what is kept of an error: its words, its attributes, its frames."""
-    found = []
-    shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
-    if CANARY in shown:
-        found.append(shown)
-    for link in chain(error):
-        if CANARY in f"{link!s} {link!r} {link.args!r}" or CANARY.encode() in pickle.dumps((link.args, vars(link))):
-            found.append(repr(link))
-        for frame, line in traceback.walk_tb(link.__traceback__):
-            if frame.f_code.co_filename == __file__:
-                continue  # the caller's own frames are the caller's
-            found += [f"{frame.f_code.co_name}:{line} {name}" for name, value in frame.f_locals.items() if shows(value)]
-    return found
-
-
-def shows(value: object) -> bool:
-    return CANARY in repr(value) or (isinstance(value, bytes | bytearray) and CANARY.encode() in value)
-
-
 def with_the_key(url: str, pad: int = 0) -> Request:
     return post(url, b"a=stats&tkn=" + CANARY.encode() + b"&pad=" + bytes(pad))
 
@@ -909,7 +875,7 @@ async def test_no_error_holds_the_key(script: Script | None, borrowed: bool) -> 
             with pytest.raises(CloudflareError) as caught:
                 await http.exchange(with_the_key(url, pad=16_000_000 if script is deaf else 0))
 
-    assert [] == leaks(caught.value)
+    assert [] == leaks(caught.value, __file__)
     assert CANARY.encode() not in pickle.dumps(caught.value)
     assert [] == [link for link in chain(caught.value) if link.__traceback__ and link is not caught.value]
 
@@ -921,7 +887,7 @@ async def test_a_header_that_cannot_be_sent_is_not_quoted() -> None:
             await lanes.exchange(Request(method="GET", url=server.url, headers={"authorization": f"{CANARY}\n"}))
 
     assert not caught.value.maybe_carried_out
-    assert [] == leaks(caught.value)
+    assert [] == leaks(caught.value, __file__)
 
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
@@ -933,7 +899,7 @@ async def test_a_timeout_of_asyncio_does_not_hold_the_key() -> None:
                 await lanes.exchange(with_the_key(server.url, pad=16_000_000))
 
     assert isinstance(caught.value.__cause__, asyncio.CancelledError)
-    assert [] == leaks(caught.value)
+    assert [] == leaks(caught.value, __file__)
 
 
 async def test_what_the_caller_handles_keeps_its_traceback() -> None:

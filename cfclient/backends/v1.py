@@ -9,6 +9,7 @@ from cfclient import limits, wire
 from cfclient._version import __version__
 from cfclient.actions import Action
 from cfclient.backend import Credentials
+from cfclient.bounds import DEFAULT, Bounds
 from cfclient.errors import CloudflareError, ConfigurationError, RateLimited, UnexpectedAnswer
 from cfclient.exchanges import checked_address, exchanged
 from cfclient.http import Http, Reply, Request
@@ -32,7 +33,13 @@ class V1:
     """The documented endpoint, for one account, over any `Http`."""
 
     def __init__(
-        self, http: Http, credentials: Credentials, *, url: str = DEFAULT_URL, allow_plain_http: bool = False
+        self,
+        http: Http,
+        credentials: Credentials,
+        *,
+        url: str = DEFAULT_URL,
+        bounds: Bounds = DEFAULT,
+        allow_plain_http: bool = False,
     ) -> None:
         if credentials.email is None:
             raise ConfigurationError(
@@ -41,6 +48,7 @@ class V1:
             )
         self._http = http
         self._credentials = credentials
+        self._bounds = bounds
         self._url = checked_address(url, allow_plain_http=allow_plain_http, example=DEFAULT_URL)
 
     def __repr__(self) -> str:
@@ -60,7 +68,7 @@ class V1:
         credentials = await self._credentials.settled()
         reply = await self._exchange(action, credentials)
         try:
-            return read(action, reply.body, status=reply.status, hide=(credentials.key,))
+            return read(action, reply.body, status=reply.status, hide=(credentials.key,), bounds=self._bounds)
         except CloudflareError as error:
             failure = _as_limited(without_frames(error), reply, action)
         raise failure
@@ -69,7 +77,7 @@ class V1:
         def request() -> Request:
             return Request(method="POST", url=self._url, headers=_HEADERS, body=wire.form(action, credentials))
 
-        return await exchanged(self._http, request, lambda: credentials.key)
+        return await exchanged(self._http, request, lambda: credentials.key, self._bounds)
 
 
 def _as_limited(error: CloudflareError, reply: Reply, action: Action[Any]) -> CloudflareError:

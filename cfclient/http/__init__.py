@@ -1,7 +1,8 @@
 """The waist between a backend and HTTP: one request, one reply, both plain values.
 
 Adapters live beside this file, one for each HTTP library, and are imported when they are used.
-An adapter raises `ConnectionFailed` where no answer came, and returns whatever answer did.
+An adapter raises `ConnectionFailed` where no answer came, and returns whatever answer did, unless it is
+larger than the request allows, which is an `UnexpectedAnswer`.
 It calls `cfclient.backend.departed()` before anything of a request may leave, so that a call that is
 cancelled later is known to have an unknown outcome.
 """
@@ -12,6 +13,8 @@ from collections.abc import Mapping
 from typing import Protocol
 
 import attrs
+
+from cfclient.bounds import DEFAULT
 
 __all__ = ["Http", "Reply", "Request"]
 
@@ -26,6 +29,8 @@ class Request:
     body: bytes = attrs.field(default=b"", repr=False)
     #: which of the principal's budgets the exchange counts in: "api", or "graphql"
     window: str = "api"
+    #: how many bytes the body of the reply may have, after decompression; an adapter stops reading there
+    max_reply: int = DEFAULT.size
 
 
 @attrs.frozen(kw_only=True)

@@ -4,37 +4,33 @@ The law of lanes: a lane whose exchange did not end well, its body read to the e
 httpx's own pool gives a cancelled request's connection to nobody, so that every later request waits in
 vain (encode/httpcore#1093), and hands one idle connection to everyone in its queue. A lane is a pool
 of one connection with one request at a time: it has no queue, and what went wrong in it ends with it.
-
-The law of errors: whatever httpx raises becomes a `CloudflareError` here, and is kept as its cause
-without a traceback, because httpx's frames hold the body of the request, and the body holds the API key.
-For the same reason no frame of this module has a body in a local.
 """
 
 from __future__ import annotations
 
-import re
 import ssl
-import sys
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import anyio
-import attrs
 import httpx
 
 from cfclient.backend import departed
-from cfclient.errors import CloudflareError, ConfigurationError, ConnectionFailed, MisusedClient, UnexpectedAnswer
+from cfclient.errors import MisusedClient
 from cfclient.http import Reply, Request
 from cfclient.loops import Home
 
-__all__ = ["Borrowed", "Lanes", "Timeouts"]
+from .border import ACCEPT, Body, Meanings, Timeouts, answered, checked_limit
+from .environment import login, proxy
 
-# What httpx understands without further packages, so nothing else is asked for.
-_ACCEPT: Final = {"accept-encoding": "gzip, deflate"}
+if TYPE_CHECKING:
+    import httpx2
+
+__all__ = ["MEANINGS", "Borrowed", "Lanes", "Timeouts"]
 
 # With these a length is sent though there is no body, as a server may ask for one (RFC 9110 §8.6).
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
@@ -44,25 +40,6 @@ _TRUSTS_NOBODY: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 # How long a connection is given to close; what hangs longer is left to the garbage collector.
 _GRACE: Final = 2.0
-
-
-def _positive(_: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not value > 0:
-        raise ConfigurationError(f"{attribute.name}={value!r}: expected seconds, more than 0 (math.inf for no limit)")
-
-
-@attrs.frozen(kw_only=True)
-class Timeouts:
-    """How many seconds one exchange may take; the wait for a free lane counts towards none of them."""
-
-    #: for the connection, and again for its TLS handshake
-    connect: float = attrs.field(default=10.0, validator=_positive)
-    #: without any byte of the answer; starts again with every byte
-    read: float = attrs.field(default=30.0, validator=_positive)
-    #: without the server taking any more of the request
-    write: float = attrs.field(default=30.0, validator=_positive)
-    #: for everything together, because an answer that trickles never runs into `read`
-    total: float = attrs.field(default=60.0, validator=_positive)
 
 
 class Lanes:
@@ -76,6 +53,7 @@ class Lanes:
         verify: which servers to trust; without it those that httpx trusts, read at the first https request.
         keepalive: for how many seconds an idle connection is kept. Many servers close theirs after 5,
             and a request that crosses such a close may have been carried out or not.
+        trust_env: use the proxies that the environment names, and the logins of a `.netrc`.
     """
 
     def __init__(
@@ -85,16 +63,16 @@ class Lanes:
         timeouts: Timeouts | None = None,
         verify: ssl.SSLContext | None = None,
         keepalive: float = 4.0,
+        trust_env: bool = False,
     ) -> None:
-        if limit < 1:
-            raise ConfigurationError(f"limit={limit!r}: expected at least 1 connection")
-        self._limit = limit
+        self._limit = checked_limit(limit)
         times = timeouts or Timeouts()
         self._total = times.total
         # A lane has no queue, so `pool` never runs out; it is there because httpx has no limit without it.
         self._timeout = {"connect": times.connect, "read": times.read, "write": times.write, "pool": times.connect}
         self._context = verify
         self._keepalive = keepalive
+        self._trust_env = trust_env
         self._home = Home("HTTP adapter")
         self._gate: anyio.CapacityLimiter | None = None
         self._idle: deque[_Lane] = deque()  # the lane used last is at the right
@@ -124,7 +102,7 @@ class Lanes:
 
         Raises:
             ConnectionFailed: no answer came, or not all of it in time.
-            UnexpectedAnswer: the body is not encoded as its headers say.
+            UnexpectedAnswer: the body is not encoded as its headers say, or is larger than the request allows.
             MisusedClient: closed, or used in another event loop than before.
         """
         self._home.check()
@@ -132,9 +110,9 @@ class Lanes:
             self._gate = anyio.CapacityLimiter(self._limit)
         async with self._gate:
             self._home.check()  # it may have been closed during the wait
-            lane = await self._take(secure=request.url[:6].lower() == "https:")
+            lane = await self._take(request.url)
             try:
-                reply = await _answered(lane.send, lane.sent, request, self._total)
+                reply = await answered(lane.send, lane.sent, request, self._total, MEANINGS)
             except BaseException:
                 self.retired += 1
                 await lane.aclose()
@@ -142,15 +120,17 @@ class Lanes:
             await self._give_back(lane)
             return reply
 
-    async def _take(self, *, secure: bool) -> _Lane:
+    async def _take(self, url: str) -> _Lane:
+        secure = url[:6].lower() == "https:"
+        through = proxy(url) if self._trust_env else None
         while self._idle:
             lane = self._idle.pop()
-            if lane.secure or not secure:
+            if (lane.secure or not secure) and lane.through == through:
                 return lane
-            await lane.aclose()  # made before there was an SSLContext
+            await lane.aclose()  # made before there was an SSLContext, or for another way
         if secure and self._context is None:
             self._context = httpx.create_ssl_context()
-        return _Lane(self._context, self._timeout, self._keepalive)
+        return _Lane(self._context, self._timeout, self._keepalive, through, trust_env=self._trust_env)
 
     async def _give_back(self, lane: _Lane) -> None:
         if self._home.closed or not lane.sound():
@@ -184,29 +164,42 @@ class Lanes:
 class _Lane:
     """One connection; httpx opens it again where the server closed it between two exchanges."""
 
-    __slots__ = ("_extensions", "_sent", "_socket", "_transport", "secure", "since")
+    __slots__ = ("_extensions", "_sent", "_socket", "_transport", "_trust_env", "secure", "since", "through")
 
-    def __init__(self, context: ssl.SSLContext | None, timeout: dict[str, float], keepalive: float) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext | None,
+        timeout: dict[str, float],
+        keepalive: float,
+        through: str | None,
+        *,
+        trust_env: bool,
+    ) -> None:
         self.secure = context is not None
+        self.through = through
         self.since = 0.0
+        self._trust_env = trust_env
         self._sent = _Sent()
         self._socket = _Socket()
         self._extensions = {"timeout": timeout, "trace": self._socket} if self.secure else {"timeout": timeout}
         self._transport = httpx.AsyncHTTPTransport(
             verify=context or _TRUSTS_NOBODY,
             limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive),
+            proxy=through,
         )
 
-    async def send(self, request: Request) -> httpx.Response:
+    async def send(self, request: Request) -> Reply:
         # Straight to the transport: no redirects, no cookies, no proxies of the environment, no log of the URL.
         url = httpx.URL(request.url)
-        headers = {"host": url.netloc.decode("ascii"), **_ACCEPT, **request.headers}
+        headers = {"host": url.netloc.decode("ascii"), **ACCEPT, **request.headers}
+        if self._trust_env:
+            headers = {**login(request.url), **headers}
         if request.body or request.method in _WITH_BODY:
             headers["content-length"] = str(len(request.body))
         self._sent.out = False
         if not request.body:
             self._sent()
-        return await self._transport.handle_async_request(
+        response = await self._transport.handle_async_request(
             httpx.Request(
                 request.method,
                 url,
@@ -215,6 +208,11 @@ class _Lane:
                 extensions=self._extensions,
             )
         )
+        body = Body(response.headers.get("content-encoding", ""), request.max_reply)
+        async for piece in cast("httpx.AsyncByteStream", response.stream):
+            body.add(piece)
+        await response.aclose()
+        return Reply(status=response.status_code, headers=dict(response.headers.items()), body=body.whole())
 
     def sent(self) -> bool:
         """Whether the request that was sent last may have left whole."""
@@ -291,7 +289,9 @@ class _Socket:
 
 
 class Borrowed:
-    """Over an `httpx.AsyncClient` of the user's own: its proxies, transports, hooks and timeouts hold.
+    """Over an `httpx.AsyncClient` or `httpx2.AsyncClient` of the user's own.
+
+    Its proxies, transports, hooks and timeouts hold.
 
     It is never closed here.
 
@@ -300,8 +300,8 @@ class Borrowed:
         total: how many seconds one exchange may take, the wait for a connection of the client included.
     """
 
-    def __init__(self, client: httpx.AsyncClient, *, total: float = 60.0) -> None:
-        self._client = client
+    def __init__(self, client: httpx.AsyncClient | httpx2.AsyncClient, *, total: float = 60.0) -> None:
+        self._client: Any = client
         self._total = Timeouts(total=total).total
 
     def __repr__(self) -> str:
@@ -312,98 +312,80 @@ class Borrowed:
 
         Raises:
             ConnectionFailed: no answer came, or not all of it in time.
-            UnexpectedAnswer: the body is not encoded as its headers say, or a hook of the client refused it.
+            UnexpectedAnswer: the body is not encoded as its headers say, or is larger than the request
+                allows, or a hook of the client refused it.
             MisusedClient: the client is closed.
         """
         if self._client.is_closed:
             raise MisusedClient("the httpx client that was given is closed")
-        return await _answered(self._send, lambda: True, request, self._total)
+        return await answered(self._send, lambda: True, request, self._total, MEANINGS)
 
-    async def _send(self, request: Request) -> httpx.Response:
+    async def _send(self, request: Request) -> Reply:
         departed()  # the client's own transport may be anything, so nobody says when
-        return await self._client.send(
+        response = await self._client.send(
             self._client.build_request(
-                request.method, request.url, headers=dict(request.headers), content=request.body
+                request.method, request.url, headers={**ACCEPT, **request.headers}, content=request.body
             ),
             follow_redirects=False,
+            stream=True,
         )
+        try:
+            return Reply(
+                status=response.status_code,
+                headers=dict(response.headers.items()),
+                body=await _read(response, request.max_reply),
+            )
+        finally:
+            with anyio.move_on_after(_GRACE, shield=True):
+                await response.aclose()
 
 
-async def _answered(
-    send: Callable[[Request], Awaitable[httpx.Response]], sent: Callable[[], bool], request: Request, total: float
-) -> Reply:
-    """The one border: beyond it there are no errors of httpx, and no traceback through it."""
-    handled = sys.exception()  # what the caller is handling just now is the caller's, traceback and all
+async def _read(response: Any, limit: int) -> bytes:
+    """The body, decoded; a transport that mocks one, or a hook of the client, may have read it already."""
     try:
-        with anyio.move_on_after(total):
-            response = await send(request)
-            await response.aread()
-            return Reply(status=response.status_code, headers=dict(response.headers.items()), body=response.content)
-    except Exception as error:
-        _forget(error, handled)
-        raise _translated(error, request) from error
-    except BaseException as error:
-        # asyncio.timeout keeps the cancellation as the cause of its TimeoutError.
-        _forget(error, handled)
-        raise
-    # Only a deadline of our own ends up here: a cancellation from outside was raised again above.
-    raise ConnectionFailed(f"{request.url}: no complete answer within {total:g} s", maybe_carried_out=sent())
+        body = Body("", limit)
+        body.add(response.content)
+    except RuntimeError:  # httpx's ResponseNotRead, or httpx2's
+        body = Body(response.headers.get("content-encoding", ""), limit)
+        async for piece in response.aiter_raw():
+            body.add(piece)
+    return body.whole()
 
 
-#: What an error of httpx means, and whether the request may have been carried out; None where an answer came.
-_MEANING: Final[dict[type[Exception], tuple[str, bool | None]]] = {
-    httpx.ConnectError: ("cannot connect", False),
-    httpx.ConnectTimeout: ("no connection in time", False),
-    httpx.PoolTimeout: ("no free connection in time", False),
-    httpx.ProxyError: ("the proxy refused the connection", False),
-    httpx.UnsupportedProtocol: ("cannot connect to such an address", False),
-    httpx.InvalidURL: ("the address cannot be read", False),
-    httpx.LocalProtocolError: ("the request cannot be written as HTTP", False),
-    httpx.ReadTimeout: ("no answer in time", True),
-    httpx.WriteTimeout: ("the request was not taken in time", True),
-    httpx.TimeoutException: ("not done in time", True),
-    httpx.ReadError: ("the connection broke before the answer was complete", True),
-    httpx.WriteError: ("the connection broke while the request was sent", True),
-    httpx.CloseError: ("the connection could not be closed", True),
-    httpx.NetworkError: ("the connection broke", True),
-    httpx.RemoteProtocolError: ("the answer is not HTTP, or not complete", True),
-    httpx.ProtocolError: ("the exchange is not HTTP", True),
-    httpx.CookieConflict: ("the httpx client has several cookies of one name", True),
-    httpx.StreamError: ("a hook of the httpx client misused a stream", True),
-    httpx.DecodingError: ("the body is not encoded as its headers say", None),
-    httpx.TooManyRedirects: ("the answer is one redirect too many", None),
-    httpx.HTTPStatusError: ("a hook of the httpx client refused the answer", None),
-    httpx.HTTPError: ("the exchange failed", True),
-    # What httpx lets through, such as an OSError or an ssl.SSLError, and what a hook raises.
-    Exception: ("the exchange failed in an unforeseen way", True),
-}
+_MISUSED: Final = ("a hook of the httpx client misused a stream", True)
 
-# h11 quotes what it cannot parse or write: header lines, and pieces of an answer that may echo the key.
-_QUOTED: Final = re.compile(r"""(?:bytearray\()?\bb['"].*""", re.DOTALL)
-
-
-def _translated(error: Exception, request: Request) -> CloudflareError:
-    """The same error in our words; the nearest class in the table decides."""
-    words, maybe_carried_out = next(_MEANING[kind] for kind in type(error).__mro__ if kind in _MEANING)
-    reason = f"{request.url}: {words} ({type(error).__name__}{f': {error}' if str(error) else ''})"
-    if maybe_carried_out is None:
-        return UnexpectedAnswer(reason)
-    return ConnectionFailed(reason, maybe_carried_out=maybe_carried_out)
-
-
-def _forget(error: BaseException, handled: BaseException | None) -> None:
-    """Takes from an error, and from all that led to it, whatever could hold the request or its key."""
-    links: list[BaseException | None] = [error]
-    seen = {id(handled)}
-    while links:
-        link = links.pop()
-        if link is None or id(link) in seen:
-            continue
-        seen.add(id(link))
-        link.__traceback__ = None
-        link.args = tuple(_QUOTED.sub("...", arg) if isinstance(arg, str) else arg for arg in link.args)
-        if isinstance(link, httpx.HTTPError):
-            vars(link).clear()  # the request, its body included, and the response
-        links += [link.__cause__, link.__context__]
-        if isinstance(link, BaseExceptionGroup):
-            links += link.exceptions
+#: What an error of httpx or httpx2 means.
+MEANINGS: Final = Meanings(
+    packages=("httpx", "httpx2"),
+    table={
+        "ConnectError": ("cannot connect", False),
+        "ConnectTimeout": ("no connection in time", False),
+        "PoolTimeout": ("no free connection in time", False),
+        "ProxyError": ("the proxy refused the connection", False),
+        "UnsupportedProtocol": ("cannot connect to such an address", False),
+        "InvalidURL": ("the address cannot be read", False),
+        "LocalProtocolError": ("the request cannot be written as HTTP", False),
+        "ReadTimeout": ("no answer in time", True),
+        "WriteTimeout": ("the request was not taken in time", True),
+        "TimeoutException": ("not done in time", True),
+        "ReadError": ("the connection broke before the answer was complete", True),
+        "WriteError": ("the connection broke while the request was sent", True),
+        "CloseError": ("the connection could not be closed", True),
+        "NetworkError": ("the connection broke", True),
+        "RemoteProtocolError": ("the answer is not HTTP, or not complete", True),
+        "ProtocolError": ("the exchange is not HTTP", True),
+        "CookieConflict": ("the httpx client has several cookies of one name", True),
+        "StreamError": _MISUSED,
+        "DecodingError": ("the body is not encoded as its headers say", None),
+        "TooManyRedirects": ("the answer is one redirect too many", None),
+        "HTTPStatusError": ("a hook of the httpx client refused the answer", None),
+        "TransportError": ("the exchange failed", True),
+        "RequestError": ("the exchange failed", True),
+        "HTTPError": ("the exchange failed", True),
+        "StreamConsumed": _MISUSED,
+        "StreamClosed": _MISUSED,
+        "ResponseNotRead": _MISUSED,
+        "RequestNotRead": _MISUSED,
+        "SSEError": _MISUSED,
+    },
+)

@@ -24,6 +24,7 @@ from cfclient import actions as act
 from cfclient import limits
 from cfclient.actions import Action
 from cfclient.backend import Credentials
+from cfclient.bounds import DEFAULT, Bounds
 from cfclient.errors import ApiError, Unsupported
 from cfclient.exchanges import checked_address
 from cfclient.http import Http
@@ -91,6 +92,7 @@ class V4:
         credentials: Credentials,
         *,
         url: str = DEFAULT_URL,
+        bounds: Bounds = DEFAULT,
         scope: Scope | None = None,
         memory: Memory | None = None,
         allow_plain_http: bool = False,
@@ -98,6 +100,7 @@ class V4:
         self._http = http
         self._credentials = credentials
         self._url = checked_address(url, allow_plain_http=allow_plain_http, example=DEFAULT_URL).rstrip("/")
+        self._bounds = bounds
         self._scope = scope or Scope()
         self._memory = memory or Memory()
 
@@ -118,7 +121,14 @@ class V4:
         if handler is None:
             raise Unsupported(action.wire_name, "no action of version 1 that is known here")
         limits.V4.check(action)
-        asking = Asking(http=self._http, url=self._url, credentials=self._credentials, action=action, scope=self._scope)
+        asking = Asking(
+            http=self._http,
+            url=self._url,
+            credentials=self._credentials,
+            action=action,
+            scope=self._scope,
+            bounds=self._bounds,
+        )
         zones = Zones(asking, self._memory)
         try:
             return cast("T", await handler(_Hand(asking, zones, self._memory), action))

@@ -17,6 +17,7 @@ import msgspec
 
 from cfclient.actions import Action
 from cfclient.backend import Credentials
+from cfclient.bounds import DEFAULT, Bounds
 from cfclient.errors import CloudflareError, ConfigurationError, UnexpectedAnswer
 from cfclient.exchanges import exchanged
 from cfclient.http import Http, Request
@@ -61,6 +62,7 @@ class Asking:
     credentials: Credentials
     action: Action[Any]
     scope: Scope
+    bounds: Bounds = DEFAULT
 
     @property
     def name(self) -> str:
@@ -96,7 +98,7 @@ class Asking:
         content = msgspec.json.encode({"query": query, "variables": variables})
         credentials = await self.credentials.settled()
         request = self._request(credentials, "POST", "/graphql", content, "graphql")
-        reply = await exchanged(self.http, lambda: request, lambda: credentials.key)
+        reply = await exchanged(self.http, lambda: request, lambda: credentials.key, self.bounds)
         if reply.status != 429 and reply.status < 500 and is_graph(reply.body):
             return reply.body
         try:
@@ -119,7 +121,7 @@ class Asking:
     async def _exchange(self, method: str, path: str, content: bytes, result: Any, needs: Permission) -> Envelope[Any]:
         credentials = await self.credentials.settled()
         request = self._request(credentials, method, path, content, "api")
-        reply = await exchanged(self.http, lambda: request, lambda: credentials.key)
+        reply = await exchanged(self.http, lambda: request, lambda: credentials.key, self.bounds)
         try:
             return envelope.read(self.name, reply, result, needs=needs, hide=(credentials.key,))
         except CloudflareError as error:

@@ -1,0 +1,121 @@
+"""The adapter over aiohttp: in pure Python the fastest; on asyncio only."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from cfclient.errors import MisusedClient
+from cfclient.http import Reply, Request
+
+from .border import ACCEPT, Body, Meanings, Timeouts
+from .pooled import Pooled
+
+__all__ = ["Aiohttp"]
+
+
+class Aiohttp(Pooled[aiohttp.ClientSession]):
+    """Over a session of its own, or of the user's.
+
+    Args:
+        client: a session of the user's own: its connector, hooks, headers and timeouts hold.
+        limit: how many connections, and so how many exchanges at once.
+        timeouts: how long one exchange may take; aiohttp has no limit for `write` but the total.
+        verify: which servers to trust; without it those that the system trusts.
+        trust_env: use the proxies that the environment names, and the logins of a `.netrc`.
+    """
+
+    library = "aiohttp"
+
+    def __init__(
+        self,
+        client: aiohttp.ClientSession | None = None,
+        *,
+        limit: int = 32,
+        timeouts: Timeouts | None = None,
+        verify: ssl.SSLContext | None = None,
+        trust_env: bool = False,
+    ) -> None:
+        super().__init__(client, limit=limit, timeouts=timeouts)
+        self._verify = verify
+        self._trust_env = trust_env
+
+    def opened(self) -> aiohttp.ClientSession:
+        """A session that keeps no cookies."""
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self.limit, ssl=self._verify or True, keepalive_timeout=4.0),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.times.connect, sock_read=self.times.read),
+            trust_env=self._trust_env,
+        )
+
+    async def send(self, client: aiohttp.ClientSession, request: Request) -> Reply:
+        """The reply, in aiohttp's own errors."""
+        if client.closed:
+            raise MisusedClient("the aiohttp session that was given is closed")
+        async with client.request(
+            request.method,
+            URL(request.url, encoded=True),
+            headers={**ACCEPT, **request.headers},
+            data=request.body or None,
+            allow_redirects=False,
+            auto_decompress=False,
+            raise_for_status=False,
+        ) as response:
+            headers = {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
+            body = Body(headers.get("content-encoding", ""), request.max_reply)
+            async for piece in response.content.iter_any():
+                body.add(piece)
+            return Reply(status=response.status, headers=headers, body=body.whole())
+
+
+def _words(error: Exception) -> str:
+    """An error's own words, without what it quotes of an answer that is no HTTP: that stands on lines of its own."""
+    text = f"HTTP {error.status}" if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    return text.partition("\n")[0].strip()
+
+
+def _look(error: Exception) -> tuple[str, bool | None] | None:
+    """A closer look: what yarl cannot read, and headers that hold a line break, are bare ValueErrors."""
+    return ("the request cannot be written as HTTP", False) if type(error) is ValueError else None
+
+
+_NEVER_LEFT: Final = ("cannot connect", False)
+_BROKE: Final = ("the connection broke", True)
+_REDIRECTED: Final = ("a middleware of the session followed a redirect", True)
+
+Aiohttp.meanings = Meanings(
+    packages=("aiohttp",),
+    words=_words,
+    look=_look,
+    table={
+        "ClientConnectorError": _NEVER_LEFT,
+        "ClientProxyConnectionError": ("the proxy refused the connection", False),
+        "ClientHttpProxyError": ("the proxy refused the connection", False),
+        "ConnectionTimeoutError": ("no connection in time", False),
+        "ServerFingerprintMismatch": ("the server's certificate is another one", False),
+        "InvalidURL": ("the address cannot be read", False),
+        "NonHttpUrlClientError": ("cannot connect to such an address", False),
+        "SocketTimeoutError": ("no answer in time", True),
+        "ServerTimeoutError": ("no answer in time", True),
+        "ServerDisconnectedError": ("the connection broke before the answer was complete", True),
+        "ServerConnectionError": _BROKE,
+        "ClientOSError": ("the connection broke before the answer was complete", True),
+        "ClientConnectionResetError": _BROKE,
+        "ClientConnectionError": _BROKE,
+        "ClientPayloadError": ("the answer is not HTTP, or not complete", True),
+        "UploadAbortedError": ("the server did not take the whole request", True),
+        "InvalidUrlRedirectClientError": _REDIRECTED,
+        "NonHttpUrlRedirectClientError": _REDIRECTED,
+        "RedirectClientError": _REDIRECTED,
+        "TooManyRedirects": _REDIRECTED,
+        "ContentTypeError": ("a middleware of the session refused the answer", None),
+        "WSServerHandshakeError": ("a middleware of the session refused the answer", None),
+        "ClientResponseError": ("the answer is not HTTP, or not complete", True),
+        "ClientError": ("the exchange failed", True),
+        "WSMessageTypeError": ("a middleware of the session failed", True),
+    },
+)

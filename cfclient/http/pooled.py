@@ -1,0 +1,121 @@
+"""What the adapters over aiohttp and pyreqwest share: libraries with a sound pool of their own, on asyncio only."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from types import TracebackType
+from typing import ClassVar, Generic, Protocol, Self, TypeVar
+
+import anyio
+
+from cfclient.backend import departed
+from cfclient.errors import MisusedClient
+from cfclient.http import Reply, Request
+from cfclient.loops import Home
+
+from .border import Meanings, Timeouts, answered, checked_limit
+
+__all__ = ["Pooled"]
+
+C = TypeVar("C")
+
+
+class _Closing(Protocol):
+    async def close(self) -> None: ...
+
+
+class Pooled(Generic[C]):
+    """An adapter over a client of this library.
+
+    Its own client is opened at the first exchange, with at most `limit` exchanges at once, and closed with
+    the adapter; one of the user's has its own limits and is never closed.
+    """
+
+    library: ClassVar[str]
+    meanings: ClassVar[Meanings]
+
+    def __init__(self, client: C | None, *, limit: int, timeouts: Timeouts | None) -> None:
+        self.limit = checked_limit(limit)
+        self.times = timeouts or Timeouts()
+        self._borrowed = client is not None
+        self._client = client
+        self._home = Home("HTTP adapter")
+        self._gate: anyio.CapacityLimiter | None = None
+
+    def __repr__(self) -> str:
+        whose = "a client of the user's" if self._borrowed else f"at most {self.limit}"
+        return f"<{type(self).__name__} {self.busy} busy, {whose}{', closed' if self._home.closed else ''}>"
+
+    @property
+    def busy(self) -> int:
+        """How many exchanges are under way."""
+        return 0 if self._gate is None else self._gate.borrowed_tokens
+
+    def spare(self) -> bool:
+        """Whether a further exchange would take a connection from nobody."""
+        return self._gate is None or self._gate.available_tokens > 0
+
+    def opened(self) -> C:
+        """A client of the adapter's own."""
+        raise NotImplementedError
+
+    async def send(self, client: C, request: Request) -> Reply:
+        """The reply, in the library's own errors."""
+        raise NotImplementedError
+
+    async def exchange(self, request: Request, /) -> Reply:
+        """The reply, its body read to the end and decoded; redirects are not followed.
+
+        Raises:
+            ConnectionFailed: no answer came, or not all of it in time.
+            UnexpectedAnswer: the body is not encoded as its headers say, or is larger than the request allows.
+            MisusedClient: closed, or used in another event loop than before, or on trio.
+        """
+        self._check()
+        if self._gate is None:
+            self._gate = anyio.CapacityLimiter(math.inf if self._borrowed else self.limit)
+        try:
+            async with self._gate:
+                self._check()  # it may have been closed during the wait
+                if self._client is None:
+                    self._client = self.opened()
+                client = self._client
+                departed()  # the library does not say when
+                return await answered(
+                    lambda request: self.send(client, request), lambda: True, request, self.times.total, self.meanings
+                )
+        finally:
+            await self._closed_after_the_last()
+
+    def _check(self) -> None:
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            raise MisusedClient(
+                f"the HTTP adapter over {self.library} runs on asyncio only; under trio use the default, over httpx"
+            ) from None
+        self._home.check()
+
+    async def aclose(self) -> None:
+        """Closes a client of its own, when the last exchange under way has ended; may be called again."""
+        if not self._home.closed:
+            self._check()
+            self._home.closed = True
+            await self._closed_after_the_last()
+
+    async def _closed_after_the_last(self) -> None:
+        if self._home.closed and not self.busy and not self._borrowed and self._client is not None:
+            client: _Closing = self._client  # type: ignore[assignment]  # each library's client has it
+            self._client = None
+            with anyio.CancelScope(shield=True):
+                await client.close()
+
+    async def __aenter__(self) -> Self:
+        self._check()
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        await self.aclose()
