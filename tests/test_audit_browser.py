@@ -298,13 +298,13 @@ def test_a_phone_needs_no_sideways_scrolling(page_of: Open, large: tuple[Path, l
 
 
 def test_paper_shows_all_that_is_chosen(page_of: Open, large: tuple[Path, list[ZoneAudit]], tmp_path: Path) -> None:
-    """Every finding that the filters let through, every rule open, no control; then the page is as before."""
+    """Every finding that the filters let through, every rule open, no control, on white; then the page is as before."""
     path, zones = large
     findings = findings_of(zones)
     rule = findings[0].rule
     count = "['#findings-rows tr', 'details:not([open])'].map((found) => document.querySelectorAll(found).length)"
 
-    page = page_of(path)
+    page = page_of(path, color_scheme="dark")
     page.locator("#rule-choice").select_option(rule)
     page.evaluate(f"addEventListener('beforeprint', () => {{ window.printed = {count}; }})")
     before = page.evaluate(count)
@@ -314,6 +314,7 @@ def test_paper_shows_all_that_is_chosen(page_of: Open, large: tuple[Path, list[Z
     assert [sum(finding.rule == rule for finding in findings), 0] == page.evaluate("window.printed")
     assert before == page.evaluate(count)
     assert not page.locator(".themes").is_visible()
+    assert "rgb(255, 255, 255)" == page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
 
 

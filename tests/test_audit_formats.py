@@ -341,6 +341,20 @@ def test_the_page_says_what_is_missing() -> None:
     assert "2 rules found nothing" in text
 
 
+def test_a_rule_that_nobody_could_check_did_not_find_nothing() -> None:
+    """It is told among those that were not checked, and only there; one that was checked in part is told in both."""
+    nowhere = [ZoneAudit(zone=name, not_checked=(("quiet", "not said"),)) for name in ("a.example", "b.example")]
+
+    all_unchecked = written("html", nowhere)
+    some_unchecked = written("html", [nowhere[0], ZoneAudit(zone="b.example")])
+
+    assert "2 rules found nothing" in all_unchecked
+    assert "<li>Quiet" not in all_unchecked
+    assert "<td><code>quiet</code></td><td>2</td>" in all_unchecked
+    assert "3 rules found nothing" in some_unchecked
+    assert "(not checked in 1 of the zones)" in some_unchecked
+
+
 def test_a_page_without_findings_says_so() -> None:
     """And has no charts of nothing."""
     text = written("html", [ZoneAudit(zone="a.example")])

@@ -91,7 +91,12 @@ class HtmlReport:
         from markupsafe import Markup
 
         found = self._found_rules(summary)
-        quiet = [_rule(rule) for rule in self._rules.values() if rule.id not in summary.by_rule]
+        quiet = [
+            {**_rule(rule), "unchecked": summary.not_checked.get(rule.id, 0)}
+            for rule in self._rules.values()
+            # What was checked nowhere found nothing because nobody looked.
+            if rule.id not in summary.by_rule and summary.not_checked.get(rule.id, 0) < summary.zones_read
+        ]
         charted = found[: charts.MOST]
         zones = sorted(self._zones)
         lines = found[: charts.MOST_LINES]
