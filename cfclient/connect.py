@@ -36,7 +36,7 @@ from .loops import Home
 from .retry import Holds, Retry, retrying
 from .shapes import integer
 
-__all__ = ["Settings", "config_path", "connect", "emulator", "emulator_at", "settings"]
+__all__ = ["Settings", "config_path", "connect", "emulator", "emulator_at", "emulator_options", "settings"]
 
 
 @attrs.frozen(kw_only=True)
@@ -181,6 +181,11 @@ def emulator_at(url: str) -> Emulator:
 
     Options: `zones`, `seed`, `page_size`, `limit` (as `1200/300`, or `none`) and `latency` (milliseconds).
     """
+    return emulator(**emulator_options(url))
+
+
+def emulator_options(url: str) -> dict[str, Any]:
+    """The options that such an address gives to `emulator`."""
     parts = urlsplit(url)
     if parts.netloc or parts.path or parts.fragment:
         raise ConfigurationError(
@@ -199,7 +204,7 @@ def emulator_at(url: str) -> Emulator:
                 raise InvalidInput.of(name, value, "one of zones, seed, page_size, limit, latency")
         except InvalidInput as error:
             raise ConfigurationError(f"{url}: {error.msg}") from None
-    return emulator(**options)
+    return options
 
 
 def _limit(value: str) -> tuple[int, float] | None:

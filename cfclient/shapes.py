@@ -30,6 +30,7 @@ __all__ = [
     "listed",
     "loc_text",
     "names",
+    "plain_text",
     "record_name",
     "text",
     "txt_text",
@@ -262,3 +263,17 @@ def loc_text(value: str) -> str:
     if any(float(size.rstrip("mM")) > 90_000_000.0 for size in match["precisions"].split()):
         raise InvalidInput.of("content", value, expected + " (size and precisions up to 90000000 m)")
     return body
+
+
+_STRINGS = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+
+
+def plain_text(content: str) -> str:
+    """The text of a TXT record: its strings joined where it is quoted as in a zone file (RFC 7208 §3.3)."""
+    strings = _STRINGS.findall(content) if content.lstrip().startswith('"') else []
+    return re.sub(r"\\([0-9]{3}|.)", _unescaped, "".join(strings), flags=re.DOTALL) if strings else content
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1]
+    return chr(int(code) % 256) if len(code) == 3 else code

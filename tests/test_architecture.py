@@ -61,6 +61,8 @@ FLOORS: dict[str, int] = {
     "audit.accounts": 9,
     "audit.evidence": 10,
     "private": 1,
+    "zonefile": 6,
+    "planning": 9,
     "output": 9,
     "bars": 9,
     "serving": 9,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import functools
 import hmac
+import itertools
 import math
 import os
 import time
@@ -24,6 +25,7 @@ import types
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, Unpack, cast
 
 import anyio
@@ -145,6 +147,31 @@ class Emulator:
             ConfigurationError: it is not of that shape; the message names the place.
         """
         return cls(accounts_from_json(source), **options)
+
+    @classmethod
+    def from_zone_files(cls, *paths: os.PathLike[str], **options: Unpack[Options]) -> Emulator:
+        """With a zone for each zone file (RFC 1035), all in one account with the demo account's credentials.
+
+        A zone's name is that of its SOA; without one, that of $ORIGIN or of the file.
+
+        Args:
+            paths: the files.
+            options: as of the class.
+
+        Raises:
+            ConfigurationError: a file cannot be read, or does not say which zone it is; or dnspython is missing.
+        """
+        from cfclient import zonefile
+
+        sites: list[Site] = []
+        ids, zone_ids = itertools.count(1), itertools.count(1)
+        for path in map(Path, paths):
+            try:
+                text = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigurationError(f"{path} cannot be read: {error}") from None
+            sites.append(zonefile.site(text, path, zone_id=str(next(zone_ids)), ids=ids))
+        return cls([Account(sites=tuple(sites))], **options)
 
     def to_json(self) -> dict[str, Any]:
         """The state in the shape that `from_json` reads, keys included; the calls made are no part of it."""

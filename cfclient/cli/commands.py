@@ -19,6 +19,7 @@ from .asking import call, records, settings, zones
 from .auditing import audit
 from .comparing import diff
 from .evidence import verify
+from .moving import export_zone, import_zone
 from .options import FAULT, GONE, INCOMPLETE, INTERRUPTED, USAGE, Usage, say
 from .rules import rules
 from .serve import serve
@@ -63,6 +64,8 @@ app = App(
 
 for command in (audit, verify, diff, rules, zones, records, settings, stats, visitors, call, support, serve):
     app.command(command)
+app.command(export_zone, name="export")
+app.command(import_zone, name="import")
 
 
 def _explained(error: Exception) -> tuple[str, int]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, cast
 from urllib.parse import urlencode
 
 import anyio
 from cyclopts import Parameter
 
-from cfclient.connect import emulator_at
+from cfclient.backends.emulator import Emulator, Options
+from cfclient.connect import emulator, emulator_options
 from cfclient.errors import ConfigurationError
 from cfclient.gateway import PATH, gateway
 
@@ -19,6 +21,9 @@ from .options import Traceback, Usage, flag
 def serve(
     *,
     demo: Annotated[bool, flag("Serve the demo account, as is done without this too.")] = False,  # noqa: ARG001  all there is to serve so far
+    zone_file: Annotated[
+        tuple[Path, ...], Parameter(help="A zone file to serve instead, as a zone; may be given several times.")
+    ] = (),
     zones: Annotated[int, Parameter(help="How many zones the account has.")] = 25,
     seed: Annotated[int, Parameter(help="The same seed makes the same account.")] = 1,
     page_size: Annotated[int, Parameter(help="How many zones or records one reply lists.")] = 180,
@@ -38,6 +43,7 @@ def serve(
 
         cfclient serve --demo
         cfclient serve --demo --zones 1000 --limit none --port 0
+        cfclient serve --zone-file example.com.zone
     """
     try:
         from cfclient import serving
@@ -48,7 +54,12 @@ def serve(
     options = {"zones": zones, "seed": seed, "page_size": page_size, "latency": latency, "limit": limit}
     address = f"emulator:?{urlencode(options, safe='/')}"
     try:
-        account = emulator_at(address)
+        found = emulator_options(address)
+        if zone_file:
+            del found["zones"], found["seed"]
+            account = Emulator.from_zone_files(*zone_file, **cast("Options", found))
+        else:
+            account = emulator(**found)
     except ConfigurationError as error:
         raise Usage(str(error).removeprefix(f"{address}: ")) from error
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from cfclient.audit.model import Check, Fault, ZoneData
 from cfclient.models import HOST_TYPES, Record, RecordType
-from cfclient.shapes import canonical
+from cfclient.shapes import canonical, plain_text
 
 __all__ = [
     "AAAA",
@@ -49,20 +48,6 @@ def to_address(text: str) -> Address | None:
     except ValueError:
         return None
     return getattr(found, "ipv4_mapped", None) or found
-
-
-_STRINGS: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-
-
-def plain_text(content: str) -> str:
-    """The text of a TXT record: its strings joined where it is quoted as in a zone file (RFC 7208 §3.3)."""
-    strings = _STRINGS.findall(content) if content.lstrip().startswith('"') else []
-    return re.sub(r"\\([0-9]{3}|.)", _unescaped, "".join(strings), flags=re.DOTALL) if strings else content
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    code = match[1]
-    return chr(int(code) % 256) if len(code) == 3 else code
 
 
 def comparable(record: Record) -> str:
