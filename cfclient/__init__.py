@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         Zone,
         ZoneSettings,
     )
+    from .pace import Budget, Pace, Wait, max_wait
     from .paging import Items, Listing, Pages
     from .retry import Attempt, Retry
 
@@ -133,6 +134,7 @@ _HOMES = {
         "Zone",
         "ZoneSettings",
     ),
+    "pace:": ("Budget", "Pace", "Wait", "max_wait"),
     "paging:": ("Items", "Listing", "Pages"),
     "retry:": ("Attempt", "Retry"),
 }
@@ -147,6 +149,7 @@ __all__ = [
     "AuditAccount",
     "Backend",
     "Bounds",
+    "Budget",
     "CacheLevel",
     "Client",
     "CloudflareError",
@@ -174,6 +177,7 @@ __all__ = [
     "Outcome",
     "OutcomeUnknown",
     "Outcomes",
+    "Pace",
     "Page",
     "Pages",
     "Purge",
@@ -194,6 +198,7 @@ __all__ = [
     "Visitor",
     "VisitorClass",
     "WafProfile",
+    "Wait",
     "Zone",
     "ZoneSettings",
     "__version__",
@@ -203,6 +208,7 @@ __all__ = [
     "connect",
     "emulator",
     "gateway",
+    "max_wait",
     "read_accounts",
     "rule",
     "verify",

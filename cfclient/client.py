@@ -9,7 +9,7 @@ Every method raises `CloudflareError` and nothing else, cancellation aside; a wr
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -20,6 +20,7 @@ from .backend import Backend, Connect, Credentials, RawBackend
 from .bulk import Outcome, Outcomes
 from .errors import InvalidInput, MisusedClient
 from .loops import Home
+from .pace import Budget
 from .paging import Listing
 
 __all__ = ["Client"]
@@ -41,12 +42,16 @@ class Client:
         connect: Connect | None = None,
         home: Home | None = None,
         spare: Callable[[], bool] | None = None,
+        budget: Callable[[Credentials], Awaitable[Budget]] | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
         self._backend = backend
         self._connect = connect
         self._home = home or Home("client")
         # Whether connections and calls are to spare, for what is fetched on a guess.
         self._spare = spare
+        self._budget = budget
+        self._credentials = credentials
 
     def __repr__(self) -> str:
         """What it asks, and whether it is closed."""
@@ -76,7 +81,24 @@ class Client:
         if self._connect is None:
             raise MisusedClient("this client was made around one backend, so it cannot act as another account")
         self._home.check()
-        return Client(self._connect(credentials), connect=self._connect, home=self._home, spare=self._spare)
+        return Client(
+            self._connect(credentials),
+            connect=self._connect,
+            home=self._home,
+            spare=self._spare,
+            budget=self._budget,
+            credentials=credentials,
+        )
+
+    async def budget(self) -> Budget | None:
+        """What is left of the limit on calls, and when it refills; None where nothing is paced.
+
+        The emulator in this process and `connect(..., pace=None)` pace nothing.
+        """
+        self._home.check()
+        if self._budget is None or self._credentials is None:
+            return None
+        return await self._budget(self._credentials)
 
     # -- many requests -------------------------------------------------------------------------------
 

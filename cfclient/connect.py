@@ -33,6 +33,7 @@ from .errors import ConfigurationError, InvalidInput
 from .http import Http
 from .http.chosen import Chosen, chosen
 from .loops import Home
+from .pace import Pace, Pacing
 from .retry import Holds, Retry, retrying
 from .shapes import integer
 
@@ -218,11 +219,11 @@ def _limit(value: str) -> tuple[int, float] | None:
 
 
 _PATIENT: Final = Retry()
+_PACE: Final = Pace()
 
 
-def _patient(make: Connect, policy: Retry) -> Connect:
+def _patient(make: Connect, policy: Retry, holds: Holds) -> Connect:
     """The same connect, asking again; all accounts share what is known of the service's limits."""
-    holds = Holds()
 
     def connected(credentials: Credentials) -> Backend:
         return retrying(make(credentials), policy, holds=holds, account=credentials.principal)
@@ -243,6 +244,8 @@ async def connect(
     bounds: Bounds = DEFAULT,
     allow_plain_http: bool = False,
     retry: Retry | None = _PATIENT,
+    pace: Pace | str | None = _PACE,
+    principal: str | None = None,
 ) -> AsyncIterator[Client]:
     """A block in which a client is open: `async with cfclient.connect(...) as cf: await cf.stats(...)`.
 
@@ -262,6 +265,10 @@ async def connect(
         bounds: how large a reply may be.
         allow_plain_http: send the key unencrypted to an `http:` address that is not on this machine.
         retry: what is asked again, how often and how patiently; None for nothing.
+        pace: how fast to ask: a `Pace`, or where processes share the budget (`file:/path/to/budget.db`,
+            `redis://host:6379/0`); None for as fast as can be. Only what goes over HTTP is paced.
+        principal: a name for whose budget it is, where the credentials do not tell: several API tokens of
+            one user share one budget, and a key from a callable changes.
 
     Raises:
         ConfigurationError: a setting is missing or cannot be used.
@@ -270,6 +277,10 @@ async def connect(
     async with AsyncExitStack() as stack:
         make: Connect
         spare: Callable[[], bool] | None = None
+        pacing: Pacing | None = None
+        policy = Pace.of(pace)
+        if policy is not None and policy.store is not None:
+            raise ConfigurationError("pace: processes cannot share a budget yet")
         if url is not None and not isinstance(url, str):
             if not callable(url):
                 raise ConfigurationError(f"url: expected an address or a connect, got {type(url).__name__}")
@@ -278,20 +289,25 @@ async def connect(
         else:
             found = settings(url, email=email, token=token, profile=profile)
             credentials = found.credentials
-            if is_v4(found.url):
-                adapter = await stack.enter_async_context(chosen(http, trust_env=trust_env))
-                make = _v4(found.url, adapter, bounds=bounds, account=account, allow_plain_http=allow_plain_http)
-            elif account is not None:
+            if account is not None and not is_v4(found.url):
                 raise ConfigurationError("account= narrows today's Cloudflare, whose address ends in /client/v4, only")
-            elif found.url.startswith("emulator:"):
+            if found.url.startswith("emulator:"):
                 make = emulator_at(found.url).connect
             else:
                 adapter = await stack.enter_async_context(chosen(http, trust_env=trust_env))
                 spare = getattr(adapter, "spare", None)
-                make = _v1(found.url, adapter, bounds=bounds, allow_plain_http=allow_plain_http)
+                if policy is not None:
+                    pacing = Pacing(adapter, policy, url=found.url, credentials=credentials, principal=principal)
+                    spare = _both(spare, pacing.spare)
+                over = _over(adapter, pacing)
+                if is_v4(found.url):
+                    make = _v4(found.url, over, bounds=bounds, account=account, allow_plain_http=allow_plain_http)
+                else:
+                    make = _v1(found.url, over, bounds=bounds, allow_plain_http=allow_plain_http)
         if retry is not None:
-            make = _patient(make, retry)
-        client = Client(make(credentials), connect=make, home=home, spare=spare)
+            make = _patient(make, retry, Holds(pacing))
+        budget = None if pacing is None else pacing.budget
+        client = Client(make(credentials), connect=make, home=home, spare=spare, budget=budget, credentials=credentials)
         home.check()
         try:
             yield client
@@ -299,19 +315,30 @@ async def connect(
             home.closed = True
 
 
-def _v1(url: str, adapter: Http, *, bounds: Bounds, allow_plain_http: bool) -> Connect:
+def _over(adapter: Http, pacing: Pacing | None) -> Callable[[Credentials], Http]:
+    """What makes the adapter for one account."""
+    return (lambda _: adapter) if pacing is None else pacing.http
+
+
+def _both(one: Callable[[], bool] | None, other: Callable[[], bool]) -> Callable[[], bool]:
+    return other if one is None else lambda: one() and other()
+
+
+def _v1(url: str, over: Callable[[Credentials], Http], *, bounds: Bounds, allow_plain_http: bool) -> Connect:
     from .backends.v1 import DEFAULT_URL, V1
     from .exchanges import checked_address
 
     checked_address(url, allow_plain_http=allow_plain_http, example=DEFAULT_URL)
 
     def make(credentials: Credentials) -> Backend:
-        return V1(adapter, credentials, url=url, bounds=bounds, allow_plain_http=allow_plain_http)
+        return V1(over(credentials), credentials, url=url, bounds=bounds, allow_plain_http=allow_plain_http)
 
     return make
 
 
-def _v4(url: str, adapter: Http, *, bounds: Bounds, account: str | None, allow_plain_http: bool) -> Connect:
+def _v4(
+    url: str, over: Callable[[Credentials], Http], *, bounds: Bounds, account: str | None, allow_plain_http: bool
+) -> Connect:
     from .backends.v4 import V4, Memory, Scope
     from .exchanges import checked_address
 
@@ -326,7 +353,7 @@ def _v4(url: str, adapter: Http, *, bounds: Bounds, account: str | None, allow_p
 
     def make(credentials: Credentials) -> Backend:
         return V4(
-            adapter,
+            over(credentials),
             credentials,
             url=address,
             bounds=bounds,

@@ -24,7 +24,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Literal, TypeAlias, TypeVar, cast
+from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import anyio
 import attrs
@@ -43,7 +43,7 @@ from .errors import (
 from .models import HOST_TYPES, Page, Record
 from .shapes import canonical
 
-__all__ = ["REPEATABLE", "Attempt", "Fault", "Holds", "Retry", "fault_of", "retrying"]
+__all__ = ["REPEATABLE", "Attempt", "Fault", "Holding", "Holds", "Retry", "fault_of", "retrying"]
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ class Attempt:
     error: CloudflareError | None = None
     #: seconds
     duration: float
-    #: seconds that it was held back before it, for the service's limit
+    #: seconds that it waited before anything was sent: for its turn, or because the service holds calls back
     held: float = 0.0
     #: seconds until the next attempt; None where there is none
     wait: float | None = None
@@ -123,7 +123,8 @@ class Retry:
     longest: float = attrs.field(default=15.0, validator=_positive)
     #: seconds between the two looks for a record whose creation is in doubt
     settle: float = attrs.field(default=2.0, validator=_positive)
-    #: the longest wait for the service's limit, in seconds; a longer one is raised as `RateLimited`
+    #: the longest wait for the service's limit, in seconds; a longer one is raised as `RateLimited`. Where calls
+    #: are paced, an interactive call waits no longer than `Pace.max_wait` either.
     patience: float = attrs.field(default=310.0, validator=_positive)
     #: how long calls are held back where the service reports its limit, and no time; version 1 never said one
     unsaid: float = attrs.field(default=30.0, validator=_positive)
@@ -204,13 +205,22 @@ class _Same:
     made: set[str] = attrs.field(factory=set)
 
 
+class Holding(Protocol):
+    """A budget that holds calls back itself: they wait in its lines."""
+
+    def hold(self, account: str, seconds: float) -> None:
+        """Holds every call of this account back for so long."""
+        ...
+
+
 class Holds:
     """What all clients of one service share: until when each account is held back, and what of its records is known.
 
     On the clock of one event loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Holding | None = None) -> None:
+        self._budget = budget
         self._until: dict[str, float] = {}
         # Two clients of one account may create the same record, and each id is given to one caller only.
         self.known = _Known()
@@ -218,9 +228,17 @@ class Holds:
 
     def hold(self, account: str, seconds: float) -> None:
         """Holds every call of this account back for so long, or longer if it is already."""
+        if self._budget is not None:
+            self._budget.hold(account, seconds)
+            return
         now = anyio.current_time()
         self._until = {name: until for name, until in self._until.items() if until > now}
         self._until[account] = max(self._until.get(account, 0.0), now + seconds)
+
+    @property
+    def waits(self) -> bool:
+        """Whether `over` waits; otherwise calls do so in the lines of their budget."""
+        return self._budget is None
 
     def left(self, account: str) -> float:
         """Seconds for which this account is still held back."""
@@ -306,7 +324,8 @@ class _Retrying:
     async def _asked(self, call: _Call, ask: Callable[[Action[Any]], Awaitable[Any]]) -> Any:
         action = call.action
         began = anyio.current_time()
-        failed, held = 0, 0.0
+        # Waiting for its turn is no patience with a service that refuses.
+        failed, held, turns = 0, 0.0, 0.0
         while True:
             try:
                 waited = await self._holds.over(self._account, self._policy.patience - held, action)
@@ -323,23 +342,27 @@ class _Retrying:
             except anyio.get_cancelled_exc_class():
                 call.doubtful = call.doubtful or departure.left
                 call.seen = True
-                self._saw(call, since, "cancelled", held=waited)
+                self._saw(call, since, "cancelled", held=waited + departure.waited)
                 raise
             else:
-                self._saw(call, since, "answered", held=waited)
+                self._saw(call, since, "answered", held=waited + departure.waited)
                 return answer
             finally:
                 departing.reset(token)
+                waited += departure.waited
+                turns += departure.waited
             if call.doubtful and isinstance(action, RecDelete) and _is_gone(failure):
                 # An earlier attempt did it, although its answer was lost.
                 self._saw(call, since, "answered", held=waited)
                 return None
+            if isinstance(failure, RateLimited):
+                failure.action = failure.action or action.wire_name  # a budget does not know what it refuses
             fault = fault_of(failure)
             wait: float | None = None
             told = self._hold(failure)
-            if fault in REPEATABLE[action.kind] and (told is None or told <= self._policy.patience - held):
+            if _may_be_repeated(failure, action) and (told is None or told <= self._policy.patience - held):
                 failed += fault is not Fault.LIMITED
-                wait = told if fault is Fault.LIMITED else self._pause(failed, began + held)
+                wait = told if fault is Fault.LIMITED else self._pause(failed, began + held + turns)
             self._saw(call, since, "failed", error=failure, wait=wait, held=waited)
             if wait is None:
                 raise (
@@ -348,6 +371,10 @@ class _Retrying:
             call.doubtful = call.doubtful or fault is Fault.UNKNOWN
             if told is None:
                 await anyio.sleep(wait)
+            elif not self._holds.waits:
+                # The next attempt does, in its line.
+                held += told
+                turns -= told
 
     def _given_up(self, call: _Call, failure: CloudflareError) -> CloudflareError:
         """The last failure; it must not say that nothing was carried out where an earlier attempt may have been."""
@@ -505,6 +532,12 @@ class _RetryingRaw(_Retrying):
                 raise self._unknown(action, f"no answer came ({error})", ()) from error
         # A repeated delete that found nothing to delete has no reply of the service to show either.
         return {"result": "success", "msg": None} if reply is None else cast("dict[str, Any]", reply)
+
+
+def _may_be_repeated(failure: CloudflareError, action: Action[Any]) -> bool:
+    if isinstance(failure, RateLimited) and failure.held_back:
+        return False  # it has waited as long as it may
+    return fault_of(failure) in REPEATABLE[action.kind]
 
 
 def _is_gone(error: CloudflareError) -> bool:

@@ -48,6 +48,7 @@ FLOORS: dict[str, int] = {
     "wire": 5,
     "bulk": 5,
     "retry": 5,
+    "pace": 5,
     "backends.v1": 6,
     "backends.v4": 6,
     "backends.account": 5,

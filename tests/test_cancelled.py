@@ -63,7 +63,7 @@ async def test_cancelled_calls_leave_nothing_behind(address: str, anyio_backend:
     tasks_before = asyncio.all_tasks() if anyio_backend == "asyncio" else set()
 
     async with Lanes(10) as lanes:
-        async with cfclient.connect(address, email="demo@example.com", token="demo-key", http=lanes) as cf:
+        async with cfclient.connect(address, email="demo@example.com", token="demo-key", http=lanes, pace=None) as cf:
             zone = (await cf.zones().all())[-1].zone_name
             cut_short = 0
 

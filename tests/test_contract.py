@@ -56,7 +56,9 @@ async def in_process(emulator: Emulator) -> AsyncIterator[Client]:
     transport = httpx.ASGITransport(cfclient.gateway(emulator.connect))
     async with httpx.AsyncClient(transport=transport) as http:
         url = "https://emulator.example/api_json.html"
-        async with cfclient.connect(url, email="demo@example.com", token="demo-key", http=http, retry=None) as cf:
+        async with cfclient.connect(
+            url, email="demo@example.com", token="demo-key", http=http, retry=None, pace=None
+        ) as cf:
             yield cf
 
 
@@ -64,7 +66,7 @@ async def in_process(emulator: Emulator) -> AsyncIterator[Client]:
 async def over_a_socket(emulator: Emulator) -> AsyncIterator[Client]:
     """Through lanes to a real server on the loopback interface."""
     with serving(cfclient.gateway(emulator.connect, echo=True)) as url:
-        async with cfclient.connect(url, email="demo@example.com", token="demo-key", retry=None) as cf:
+        async with cfclient.connect(url, email="demo@example.com", token="demo-key", retry=None, pace=None) as cf:
             yield cf
 
 

@@ -70,7 +70,7 @@ CALLS: dict[str, Callable[[Client], Awaitable[Any]]] = {
 
 def opened(**options: Any) -> Any:
     """A client of version 1 at an address that only respx answers; nothing is asked twice."""
-    return cfclient.connect(URL, email=CREDENTIALS.email, token=KEY, **{"retry": None, **options})
+    return cfclient.connect(URL, email=CREDENTIALS.email, token=KEY, **{"retry": None, "pace": None, **options})
 
 
 def success(name: str) -> bytes:

@@ -82,6 +82,7 @@ class Emulator:
     Attributes:
         calls: how many calls each account has made, by e-mail address, refused ones included;
             `calls.total()` is all of them.
+        refused: how many calls were refused for the limit.
 
     Args:
         accounts: what there is to begin with.
@@ -109,6 +110,7 @@ class Emulator:
         accounts = tuple(accounts)
         _check(accounts)
         self.calls: Counter[str] = Counter()
+        self.refused = 0
         self._clock = clock
         self._page_size = page_size
         self._limit = limit
@@ -216,8 +218,10 @@ class Emulator:
         if self._wait(account, now) > 0:
             # Not known: whether a refused call counts, and the words. Here it does not count, so that
             # whoever waits for the oldest call to leave the window is let in.
+            self.refused += 1
             raise refusal("You have exceeded the number of API calls allowed", code="E_MAXAPI", action=action.wire_name)
         account.called.append(now)
+        account.most = max(account.most, len(account.called))
 
     def _wait(self, account: AccountState, now: float) -> float:
         """Seconds until the next call is allowed; calls that have left the window are forgotten."""
@@ -270,6 +274,10 @@ class Emulator:
         """One zone with its settings and records as they are at this moment; a KeyError where there is none."""
         self._accounts[email].settle(moment(self._clock()))
         return self._accounts[email].sites[zone].value()
+
+    def most_calls(self, email: str = DEMO_EMAIL) -> int:
+        """The most calls that this account made within any window as long as the limit's; 0 without a limit."""
+        return self._accounts[email].most
 
     def retry_after(self, email: str = DEMO_EMAIL) -> float:
         """Seconds until this account may call again, 0 where it may now; the service itself never said."""

@@ -12,7 +12,7 @@ from cfclient.backend import Credentials
 from cfclient.bounds import DEFAULT, Bounds
 from cfclient.errors import CloudflareError, ConfigurationError, RateLimited, UnexpectedAnswer
 from cfclient.exchanges import checked_address, exchanged
-from cfclient.http import Http, Reply, Request
+from cfclient.http import Budgeted, Http, Reply, Request
 from cfclient.replies import seconds, without_frames
 
 __all__ = ["DEFAULT_URL", "V1"]
@@ -71,6 +71,8 @@ class V1:
             return read(action, reply.body, status=reply.status, hide=(credentials.key,), bounds=self._bounds)
         except CloudflareError as error:
             failure = _as_limited(without_frames(error), reply, action)
+        if isinstance(failure, RateLimited) and isinstance(self._http, Budgeted):
+            await self._http.limited(failure)
         raise failure
 
     async def _exchange(self, action: Action[Any], credentials: Credentials) -> Reply:

@@ -209,6 +209,8 @@ class AccountState:
         self.tokens = account.tokens
         self.member_of = account.member_of
         self.called: deque[float] = deque()
+        #: the most calls within any window of the limit
+        self.most = 0
         #: when version 4's GraphQL was asked, which is counted apart
         self.queried: deque[float] = deque()
         #: when the cache was purged through version 4

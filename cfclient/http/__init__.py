@@ -10,13 +10,14 @@ cancelled later is known to have an unknown outcome.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
 from cfclient.bounds import DEFAULT
+from cfclient.errors import RateLimited
 
-__all__ = ["Http", "Reply", "Request"]
+__all__ = ["Budgeted", "Http", "Reply", "Request"]
 
 
 @attrs.frozen(kw_only=True)
@@ -47,4 +48,13 @@ class Http(Protocol):
 
     async def exchange(self, request: Request, /) -> Reply:
         """The reply, its body read to the end; `ConnectionFailed` where none came."""
+        ...
+
+
+@runtime_checkable
+class Budgeted(Http, Protocol):
+    """An adapter that keeps count of a budget."""
+
+    async def limited(self, error: RateLimited, /) -> None:
+        """Is told by the backend that the body of a reply was a refusal for the limit."""
         ...

@@ -1,0 +1,278 @@
+"""Pacing: how many exchanges a principal may make, whatever client makes them.
+
+    Pacing      of one `connect`: makes paced adapters, one for each principal
+    Paced       an `Http` around another, which takes a place for each exchange and gives it back
+    Window      the places of one limit in one event loop, and who waits for them        window.py
+    Shared      the same where processes share one store                                  shared.py
+    Pace        the policy; `Budget` what is left; `max_wait` how long a call may wait    policy.py
+
+1. A budget belongs to a principal of a service, not to a client: all clients of one event loop that act as
+   the same principal take from the same windows, which live as long as the loop.
+2. Every exchange counts in its principal's window and in that of the network address.
+3. What the service says corrects the count, downwards only.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+import anyio
+from anyio.lowlevel import RunVar
+
+from cfclient.backend import Credentials, Departure, departing, in_bulk
+from cfclient.errors import ConnectionFailed, RateLimited, UnexpectedAnswer
+from cfclient.http import Http, Reply, Request
+from cfclient.replies import seconds as seconds_of
+
+from .policy import Budget, Pace, Rate, Wait, longest, max_wait
+from .window import Late, Window
+
+__all__ = ["Budget", "Pace", "Paced", "Pacing", "Rate", "Wait", "max_wait"]
+
+_log = logging.getLogger("cfclient.pace")
+
+# `Ratelimit: "default";r=50;t=30`: so many are left, for so many seconds.
+_LEFT: Final = re.compile(r";\s*r=(\d{1,9})\s*;\s*t=(\d{1,9})")
+
+
+_ADDRESS: Final = ("the network address",)
+
+# A service that says longer than this is not believed for longer.
+_LONGEST_HOLD: Final = 86_400.0
+
+
+class _Loop:
+    """What all clients of one event loop share."""
+
+    def __init__(self) -> None:
+        self.windows: dict[tuple[object, ...], Window] = {}
+        self._tidy = 1024
+
+    def window(self, key: tuple[object, ...], pace: Pace, rate: Rate) -> Window:
+        """The window of this key; of those that ask for it, the strictest limit holds."""
+        window = self.windows.get(key)
+        if window is None:
+            if len(self.windows) >= self._tidy:
+                # A web application acts as ever more principals: those that have nothing out are forgotten.
+                self.windows = {key: window for key, window in self.windows.items() if not window.idle}
+                self._tidy = max(1024, 2 * len(self.windows))
+            window = self.windows[key] = Window(rate, room=pace.room(rate))
+        elif rate.calls < window.rate.calls:
+            window.narrow(rate, pace.room(rate))
+        return window
+
+
+_loops: RunVar[_Loop] = RunVar("cfclient_pace")
+
+
+def _loop() -> _Loop:
+    try:
+        return _loops.get()
+    except LookupError:
+        loop = _Loop()
+        _loops.set(loop)
+        return loop
+
+
+class Pacing:
+    """The pacing of one `connect`.
+
+    Args:
+        http: the adapter that sends.
+        pace: the policy.
+        url: the service's address: budgets belong to principals of a service.
+        credentials: whom `principal` is the name of.
+        principal: a name for the principal, where the credentials do not tell it: API tokens of one user.
+    """
+
+    def __init__(
+        self, http: Http, pace: Pace, *, url: str, credentials: Credentials, principal: str | None = None
+    ) -> None:
+        parts = urlsplit(url)
+        self.adapter = http
+        self.pace = pace
+        self.service = f"{parts.scheme}://{parts.netloc}".lower()
+        #: how many calls of this client wait for their turn
+        self.waiting = 0
+        self._named = {} if principal is None else {credentials.principal: principal}
+        self._home: _Loop | None = None
+
+    def spare(self) -> bool:
+        """Whether calls are to spare, for what is fetched on a guess."""
+        return not self.waiting
+
+    def http(self, credentials: Credentials) -> Paced:
+        """The adapter for one principal."""
+        return self._paced(credentials.principal)
+
+    def _paced(self, account: str) -> Paced:
+        return Paced(self, self._named.get(account, account))
+
+    async def budget(self, credentials: Credentials) -> Budget:
+        """What is left of this principal's limit just now."""
+        return await self.http(credentials).budget()
+
+    def hold(self, account: str, seconds: float) -> None:
+        """Holds every call of this account back for so long: retrying knows of it."""
+        self._paced(account).hold(seconds)
+
+    @property
+    def home(self) -> _Loop:
+        """That of the event loop in which it was first used; a client belongs to one."""
+        if self._home is None:
+            self._home = _loop()
+        return self._home
+
+    def say(self, principal: str, window: Window, seconds: float, *, began: bool = False) -> None:
+        """Tells the hook that calls wait, and the log when the first does."""
+        wait = Wait(
+            principal=principal,
+            rate=window.rate,
+            waiting=self.waiting,
+            seconds=seconds if self.waiting else 0.0,
+            held=window.held() > 0,
+        )
+        if self.waiting == 1 and began:
+            _log.info("waiting about %.1f s for the limit of %s", wait.seconds, wait.rate)
+        if self.pace.hook is not None:
+            self.pace.hook(wait)
+
+
+class Paced:
+    """An adapter that waits for its turn; it acts as one principal."""
+
+    __slots__ = ("_http", "_known", "_pacing", "_principal")
+
+    def __init__(self, pacing: Pacing, principal: str) -> None:
+        self._pacing = pacing
+        self._http = pacing.adapter
+        self._principal = principal
+        self._known: dict[str, tuple[tuple[object, ...], Rate]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Paced {self._http!r} as {self._principal}>"
+
+    def _window(self, name: str) -> Window:
+        pacing = self._pacing
+        known = self._known.get(name)
+        if known is None:
+            rate = pacing.pace.rate(name)
+            known = (pacing.service, self._principal.casefold(), name, rate.seconds), rate
+            self._known[name] = known
+        return pacing.home.window(known[0], pacing.pace, known[1])
+
+    def _address(self) -> Window | None:
+        pace = self._pacing.pace
+        return None if pace.egress is None else self._pacing.home.window(_ADDRESS, pace, pace.egress)
+
+    async def exchange(self, request: Request, /) -> Reply:
+        """The reply, when its turn has come.
+
+        Raises:
+            RateLimited: the wait would be longer than is allowed; nothing was sent.
+        """
+        window, egress = self._window(request.window), self._address()
+        bulk = in_bulk.get()
+        outer = departing.get() or Departure()
+        if not window.take_now(bulk):
+            await self._take(window, bulk, outer)
+        if egress is not None and not egress.take_now(bulk):
+            try:
+                await self._take(egress, bulk, outer)
+            except BaseException:
+                window.give_back()
+                raise
+        departure = Departure()
+        token = departing.set(departure)
+        try:
+            reply = await self._http.exchange(request)
+        except BaseException as error:
+            late = self._late(error, left=departure.left)
+            for taken in (window, egress):
+                if taken is not None:
+                    taken.give_back() if late is None else taken.end(late)
+            raise
+        finally:
+            departing.reset(token)
+            outer.left = outer.left or departure.left
+        window.end()
+        if egress is not None:
+            egress.end()
+        if reply.status >= 400 or "ratelimit" in reply.headers:
+            self._heed(reply, window)
+        return reply
+
+    def _late(self, error: BaseException, *, left: bool) -> float | None:
+        """How much later than now the request may still arrive; None where it never left."""
+        if isinstance(error, ConnectionFailed):
+            left = error.maybe_carried_out
+        if not left:
+            return None
+        return 0.0 if isinstance(error, UnexpectedAnswer) else self._pacing.pace.late
+
+    async def _take(self, window: Window, bulk: bool, outer: Departure) -> None:
+        pacing = self._pacing
+        most = longest.get()
+        if most is None:
+            most = math.inf if bulk else pacing.pace.max_wait
+        began = anyio.current_time()
+        most = max(0.0, most - outer.waited)
+        pacing.waiting += 1
+        pacing.say(self._principal, window, window.estimate(bulk, 0), began=True)
+        try:
+            await window.take(bulk, longest=most, patience=most if most < math.inf else pacing.pace.max_hold)
+        except Late as late:
+            reason = "the service holds calls back" if late.held else f"the limit of {window.rate} is used up"
+            failure = RateLimited(
+                f"{reason}, and waiting for a place takes longer than allowed here (max_wait); nothing was sent",
+                code=None,
+                retry_after=late.seconds,
+                held_back=True,
+            )
+        else:
+            return
+        finally:
+            pacing.waiting -= 1
+            outer.waited += anyio.current_time() - began
+            pacing.say(self._principal, window, window.estimate(bulk, 0))
+        raise failure
+
+    def _heed(self, reply: Reply, window: Window) -> None:
+        """Takes what the service says of its limit."""
+        said = _LEFT.search(reply.headers.get("ratelimit", ""))
+        seconds = seconds_of(reply.headers.get("retry-after", "")) if reply.status >= 400 else None
+        if reply.status == 429 and seconds is None:
+            seconds = float(said[2]) if said and said[1] == "0" else self._pacing.pace.unsaid
+        if seconds:
+            window.hold(min(seconds, _LONGEST_HOLD))
+        if said:
+            window.correct(int(said[1]), min(float(said[2]), _LONGEST_HOLD))
+
+    async def limited(self, error: RateLimited) -> None:
+        """Is told by the backend that the body of a reply was a refusal for the limit."""
+        self.hold(self._pacing.pace.unsaid if error.retry_after is None else error.retry_after)
+
+    def hold(self, seconds: float) -> None:
+        """Holds every call of this principal back for so long."""
+        self._window("api").hold(min(seconds, _LONGEST_HOLD))
+
+    async def budget(self, window: str = "api") -> Budget:
+        """What is left just now."""
+        found = self._window(window)
+        held = found.held()
+        refills, full = found.refills()
+        return Budget(
+            principal=self._principal,
+            limit=found.rate.calls,
+            seconds=found.rate.seconds,
+            left=0 if held else max(0, found.rate.calls - found.used()),
+            under_way=found.under_way,
+            waiting=found.waiting,
+            refills=max(held, refills),
+            full=max(held, full),
+            held=held,
+        )
