@@ -125,6 +125,29 @@ async def test_accounts_of_one_address_share_its_connections() -> None:
     assert {"nobody@example.invalid": 1, "one@example.com": 3} == opened
 
 
+async def test_so_many_accounts_at_a_time() -> None:
+    """The others wait; all are done in the end."""
+    running: set[str] = set()
+    most = 0
+
+    class Watched(Emulator):
+        def perform(self, credentials: Credentials, action: Any) -> Any:
+            nonlocal most
+            most = max(most, len(running))
+            return super().perform(credentials, action)
+
+    emulator = Watched.from_json(service().to_json())
+    accounts = [account(f"a{index}", TWO, emulator) for index in range(6)]
+    done = []
+    async with audit_accounts(accounts, at_once=2, rules=[RULE]) as run:
+        async for step in run:
+            done.append(step.account)
+            (running.discard if step.zone is None else running.add)(step.account)
+
+    assert {f"a{index}": 2 for index in range(6)} == Counter(done)
+    assert 1 <= most <= 2
+
+
 async def test_accounts_through_addresses() -> None:
     """As they stand in a file: each address is opened once."""
     found, _, _ = await audited(

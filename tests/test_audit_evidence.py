@@ -171,6 +171,25 @@ async def test_a_folder_is_not_written_over(tmp_path: Path) -> None:
     assert ((), ()) == (verify(tmp_path).changed, verify(tmp_path).missing)
 
 
+async def test_a_killed_run_is_continued(tmp_path: Path) -> None:
+    """It has left lines, and perhaps half a report, but no manifest; the folder ends up the same, order aside."""
+    await gathered(tmp_path / "whole", accounts("acme", "other", zones=5))
+    killed = tmp_path / "killed"
+    await gathered(killed, accounts("acme", "other", zones=5))
+    for name, cut in (("acme", 900), ("other", 3)):
+        lines = (killed / name / "audit.jsonl").read_bytes()
+        (killed / name / "audit.jsonl").write_bytes(lines[:cut])
+    (killed / "acme" / "report.json").write_text("{")
+    (killed / "manifest.json").unlink()
+    with pytest.raises(ConfigurationError, match=r"manifest.json cannot be read"):
+        verify(killed)
+    await gathered(killed, accounts("acme", "other", zones=5), resume=True)
+
+    assert ((), ()) == (verify(killed).changed, verify(killed).missing)
+    for file in ("overall.json", "acme/report.json", "other/report.json"):
+        assert (tmp_path / "whole" / file).read_bytes() == (killed / file).read_bytes()
+
+
 def test_a_place_that_is_no_folder(tmp_path: Path) -> None:
     """The reason, before anything is asked."""
     (tmp_path / "file").touch()

@@ -19,6 +19,7 @@ import tomllib
 import warnings
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -152,8 +153,9 @@ class Step:
 class AccountsAudit(AsyncIterator[Step]):
     """The zones of all accounts as they finish, and each account when it is done."""
 
-    def __init__(self, receive: MemoryObjectReceiveStream[Step | Exception]) -> None:
+    def __init__(self, receive: MemoryObjectReceiveStream[Step | Exception], places: anyio.CapacityLimiter) -> None:
         self._receive = receive
+        self._places = places
         self._runs: dict[str, Audit] = {}
         #: the accounts whose zones could not be listed, each with the reason
         self.failures: dict[str, str] = {}
@@ -188,8 +190,8 @@ class AccountsAudit(AsyncIterator[Step]):
     async def take(
         self, client: Client, account: AuditAccount, send: MemoryObjectSendStream[Step | Exception], **options: Any
     ) -> None:
-        """Audits one account into the stream."""
-        async with send:
+        """Audits one account into the stream, when there is a place for it."""
+        async with send, self._places:
             try:
                 async with audit(client, account.zones, **options) as run:
                     self._runs[account.name] = run
@@ -208,6 +210,7 @@ async def audit_accounts(
     accounts: Iterable[AuditAccount],
     *,
     concurrency: int = 16,
+    at_once: int = 32,
     rules: Iterable[Rule] = RULES,
     exemptions: Iterable[Exemption] = (),
     skip: Mapping[str, Collection[str]] | None = None,
@@ -221,6 +224,7 @@ async def audit_accounts(
     Args:
         accounts: which; each name comes once.
         concurrency: how many zones of each account are read at a time.
+        at_once: how many accounts are audited at a time; the others wait for one of them to be done.
         rules: what to check.
         exemptions: what is known and is no finding.
         skip: for an account's name, the names of zones that are left out.
@@ -231,6 +235,7 @@ async def audit_accounts(
     """
     accounts = tuple(accounts)
     shapes.integer("concurrency", concurrency, 1)
+    places = anyio.CapacityLimiter(shapes.integer("at_once", at_once, 1))
     names = [account.name for account in accounts]
     if not names or len(set(names)) < len(names):
         raise InvalidInput.of("accounts", names, "at least one, and each name once")
@@ -239,7 +244,7 @@ async def audit_accounts(
     failure: BaseException | None = None
     async with AsyncExitStack() as stack:
         clients = await _clients(stack, accounts, connecting)
-        run = AccountsAudit(receive)
+        run = AccountsAudit(receive, places)
         async with anyio.create_task_group() as tasks, receive:
             with send:
                 for account, client in zip(accounts, clients, strict=True):
@@ -250,7 +255,7 @@ async def audit_accounts(
                         "skip": (skip or {}).get(account.name, ()),
                         "all_settings": all_settings,
                     }
-                    tasks.start_soon(_taken, run, client, account, send.clone(), options)
+                    tasks.start_soon(partial(run.take, client, account, send.clone(), **options))
             try:
                 yield run
             except (Exception, SystemExit, KeyboardInterrupt) as error:  # raised below, outside of the group
@@ -258,16 +263,6 @@ async def audit_accounts(
             tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure
-
-
-async def _taken(
-    run: AccountsAudit,
-    client: Client,
-    account: AuditAccount,
-    send: MemoryObjectSendStream[Step | Exception],
-    options: dict[str, Any],
-) -> None:
-    await run.take(client, account, send, **options)
 
 
 async def _clients(
