@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from cfclient import wire
 from cfclient.audit import RULES, Fault, Finding, Rule, Severity, ZoneData, judge
 from cfclient.audit.model import TODAYS
 from cfclient.audit.rules import OPTIONAL
-from cfclient.models import Record, RecordType, SecurityLevel, SslMode, WafProfile
+from cfclient.models import Hsts, Record, RecordType, SecurityLevel, SslMode, WafProfile
 from tests.rule_cases import HITS as MORE_HITS
 from tests.rule_cases import MISSES as MORE_MISSES
 from tests.rule_cases import ZONE, of, rec
@@ -548,26 +549,49 @@ def test_a_real_zone_has_the_faults_that_it_had() -> None:
 
 # -- anything that a service may send -----------------------------------------------------------------
 
-_words = st.text(max_size=12) | st.sampled_from(["", ".", "*", '"', '"v=spf1', "::", "[10.0.0.1]", "fe80::1%1", "\\"])
+_policies = st.sampled_from(["v=spf1 ", "v=DMARC1;p=", "v=DKIM1;p=", "v=spf1 ip4:1.2.3.4/", "128 "])
+_words = (
+    st.builds(str.__add__, _policies, st.text(max_size=8))
+    | st.text(max_size=12)
+    | st.sampled_from(["", ".", "*", '"', '"v=spf1', "::", "[10.0.0.1]", "fe80::1%1", "\\"])
+)
 _names = st.sampled_from([ZONE, f"www.{ZONE}", f"*.{ZONE}", f"_dmarc.{ZONE}", f"a.b.{ZONE}", "other.example"])
 _records = st.builds(
     Record,
     rec_id=st.just("1"),
     name=_names | _words,
-    type=st.sampled_from(["A", "AAAA", "CNAME", "MX", "NS", "TXT", "SPF", "SRV", "NEWTYPE"]).map(RecordType),
+    type=st.sampled_from(["A", "AAAA", "CNAME", "MX", "NS", "TXT", "SPF", "SRV", "CAA", "NEWTYPE"]).map(RecordType),
     content=_names | _words,
     service_mode=st.none() | st.booleans(),
     prio=st.none() | st.integers(),
 )
 
 
-@given(st.lists(_records, max_size=12))
-def test_no_record_makes_a_rule_fail(records: list[Record]) -> None:
-    """However odd the records are, the rules answer, and every finding has a sentence."""
-    result = judge(of(*records), RULES)
+_odd_settings: Mapping[str, list[Any]] = {
+    "ssl": [SslMode.OFF, SslMode(9)],
+    "hsts": [Hsts(), Hsts(enabled=True, preload=True), Hsts(enabled=True, max_age=0)],
+    "dnssec_status": ["active", "odd"],
+    "universal_ssl": [True, False],
+    "min_tls_version": ["1.0", "x"],
+    "chl_ttl": [-1, 0, 10**9],
+    "exp_ttl": [-1, 0, 10**9],
+    "dev_mode": [True, datetime(2012, 8, 24, 0, 39, 50, tzinfo=UTC)],
+}
+_settings = st.fixed_dictionaries(
+    {}, optional={name: st.sampled_from(values) for name, values in _odd_settings.items()}
+)
+
+
+@given(st.lists(_records, max_size=12), _settings)
+def test_nothing_makes_a_rule_fail(records: list[Record], settings: dict[str, Any]) -> None:
+    """However odd records and settings are, the rules answer, and every finding has a sentence."""
+    data = of(*records, **settings)
+
+    result = judge(data, BY_ID.values())
 
     assert tuple(records) == result.records
     assert all(finding.message for finding in result.findings)
+    assert [] == [reason for _, reason in result.not_checked if reason.startswith("fault in the rule")]
 
 
 @given(st.lists(_records, max_size=12), st.randoms())
