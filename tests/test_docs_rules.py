@@ -17,7 +17,8 @@ HEAD = """# The rules of the audit
 A rule is not checked, and says why, where the service does not report what it looks at.
 Those marked "optional" are checked where they are selected by name.
 
-`--select` and `--ignore` choose among them by ids or their beginnings, areas, severities, or `all`; so does `config.toml` (or `--policy FILE`):
+`--select` and `--ignore` choose among them by ids or their beginnings, areas, severities, or `all`.
+So does `config.toml`, or the file of `--policy FILE`:
 
 ```toml
 [audit]
