@@ -83,7 +83,7 @@ def test_the_tree_of_errors_is_the_tree() -> None:
 
 def test_the_profile_shown_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is read as it stands."""
-    (stored,) = blocks("toml")
+    stored = blocks("toml")[0]
 
     assert {"url", "email", "token"} == set(tomllib.loads(stored)["profiles"]["default"])
 

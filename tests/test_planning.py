@@ -68,9 +68,9 @@ class World:
                 made = await self._backend.perform(new)
                 await self._backend.perform(act.RecDelete(ZONE, action.id))
                 return cast("T", made)
-        answer = await self._backend.perform(action)
+        answer: Any = await self._backend.perform(cast("Action[Any]", action))
         self.seen.append({as_entry(record, ZONE).name for record in await self.records()})
-        return answer
+        return cast("T", answer)
 
     async def records(self) -> tuple[Record, ...]:
         return await records_of(self, ZONE)
