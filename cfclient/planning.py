@@ -177,6 +177,10 @@ def _steps_of_name(have: list[Record], want: list[Entry]) -> tuple[list[Step], i
                 steps.append(Step(kind=Kind.EDIT, before=record, after=_final(entry, record)))
         gone += old
         new += fresh
+    proxied = [record.service_mode for record in have if record.type in PROXIABLE]
+    if proxied and all(proxied):
+        # A new record beside the proxy would show the origin that the others hide.
+        new = [_hidden(entry) for entry in new]
     alias_comes = any(entry.type == _CNAME for entry in new)
     alias_goes = any(record.type == _CNAME for record in gone)
     if gone and new and (alias_comes or alias_goes):
@@ -188,6 +192,12 @@ def _steps_of_name(have: list[Record], want: list[Entry]) -> tuple[list[Step], i
         return steps + [Step(kind=Kind.CREATE, after=entry) for entry in new[1:]], kept
     steps += [Step(kind=Kind.CREATE, after=entry) for entry in new]
     return steps + [Step(kind=Kind.DELETE, before=record) for record in gone], kept
+
+
+def _hidden(entry: Entry) -> Entry:
+    """The entry behind the proxy, unless the file says that it is not."""
+    said = entry.service_mode is not None or entry.type not in PROXIABLE
+    return entry if said else attrs.evolve(entry, service_mode=True)
 
 
 # What others point to comes before them, and goes after them.

@@ -244,6 +244,34 @@ def test_a_cname_takes_the_place_of_the_last_record() -> None:
     assert [Kind.SWAP, Kind.CREATE] == [step.kind for step in to_addresses.steps]
 
 
+def test_what_is_new_at_a_hidden_name_is_hidden() -> None:
+    """Unless the file says otherwise, or another record there is not; else it would show the origin."""
+    have = [
+        record(entry("www", A, "192.0.2.1"), "1", service_mode=True),
+        record(entry("app", A, "192.0.2.1"), "2", service_mode=True),
+        record(entry("ssh", A, "192.0.2.1"), "3"),
+    ]
+    want = [
+        entry("www", A, "192.0.2.1"),
+        entry("www", A, "192.0.2.2"),
+        entry("www", TXT, "x"),
+        entry("www", A, "192.0.2.3", service_mode=False),
+        entry("app", CNAME, "x.example"),
+        entry("ssh", A, "192.0.2.1"),
+        entry("ssh", A, "192.0.2.2"),
+    ]
+
+    plan = make_plan(ZONE, have, want)
+
+    assert [
+        "create ssh.example.com A 192.0.2.2",
+        "create www.example.com A 192.0.2.2 (proxied)",
+        "create www.example.com A 192.0.2.3",
+        "create www.example.com TXT x",
+        "replace app.example.com A 192.0.2.1 (proxied) -> CNAME x.example (proxied)",
+    ] == sorted(words(plan))
+
+
 def test_deletions_can_be_left_out() -> None:
     """Then only what is missing is added, and what differs is changed."""
     plan = make_plan(ZONE, [record(entry("old", A, "192.0.2.1"))], [entry("new", A, "192.0.2.1")], delete=False)

@@ -130,11 +130,11 @@ class ZoneData:
                 above = above.partition(".")[2]
         return frozenset(nodes)
 
-    def at(self, name: str, *types: RecordType) -> tuple[Record, ...]:
+    def at(self, name: str, *types: RecordType | str) -> tuple[Record, ...]:
         """The records that stand at exactly this name, of these types."""
         return tuple(record for record in self.by_name.get(canonical(name), ()) if record.type in types)
 
-    def answers(self, name: str, *types: RecordType) -> tuple[Record, ...]:
+    def answers(self, name: str, *types: RecordType | str) -> tuple[Record, ...]:
         """The records of these types that a resolver finds at a name, through a wildcard too (RFC 4592 §3.3)."""
         name = canonical(name)
         if name not in self._nodes:
