@@ -47,7 +47,7 @@ def service(**options: Any) -> Emulator:
             (TWO, [zone("common.example", 2)]),
         )
     ]
-    return Emulator.from_json({"accounts": accounts}, **{"limit": None, **options})
+    return Emulator.from_json({"accounts": accounts}, limit=None, **options)
 
 
 def account(name: str, who: Credentials, emulator: Emulator, *zones: str) -> AuditAccount:

@@ -259,10 +259,20 @@ def test_an_incomplete_report_keeps_its_lines(tmp_path: Path, capsys: pytest.Cap
     assert ["f", "f.part.jsonl"] == sorted(os.listdir(tmp_path))
 
 
-def test_without_a_file_there_is_nothing_to_continue(capsys: pytest.CaptureFixture[str]) -> None:
-    """It is said so."""
-    assert 2 == main(["audit", "--demo", "--resume"])
-    assert "cfclient: error: --resume continues a file: name it by -o FILE\n" == capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "--resume continues a file: name it by -o FILE"),
+        (["-o", os.devnull], "is none (a folder goes with --evidence)"),
+        (["-o", "x", "--format", "parquet"], "--resume goes with --format jsonl where records are written"),
+        (["-o", "x", "--format", "json", "--with-records"], "--resume goes with --format jsonl where records"),
+    ],
+)
+def test_what_cannot_be_continued(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said so, and nothing is begun."""
+    assert 2 == main(["audit", "--demo", "--resume", *arguments])
+    assert words in capsys.readouterr().err
+    assert not Path("x").exists()
 
 
 @pytest.mark.slow

@@ -83,9 +83,18 @@ def test_the_tree_of_errors_is_the_tree() -> None:
 
 def test_the_profile_shown_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is read as it stands."""
-    stored = blocks("toml")[0]
+    stored = next(block for block in blocks("toml") if "[profiles" in block)
 
     assert {"url", "email", "token"} == set(tomllib.loads(stored)["profiles"]["default"])
+
+
+def test_the_accounts_shown_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are read as they stand."""
+    (tmp_path / "accounts.toml").write_text(next(block for block in blocks("toml") if "[accounts" in block))
+    monkeypatch.setenv("ACME_KEY", "key")
+    (account,) = cfclient.read_accounts(tmp_path / "accounts.toml")
+
+    assert ("acme", ("example.com",)) == (account.name, account.zones)
 
 
 def test_every_action_is_listed() -> None:

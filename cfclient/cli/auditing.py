@@ -119,6 +119,8 @@ def _check(output: ReportOutput, *, resume: bool) -> None:
     """Refuses options that do not go together."""
     if resume and output.output is None:
         raise Usage("--resume continues a file: name it by -o FILE")
+    if resume and output.output is not None and output.output.exists() and not output.output.is_file():
+        raise Usage(f"--resume continues a file, and {output.output} is none (a folder goes with --evidence)")
     if resume and (output.format == "parquet" or (output.with_records and output.format != "jsonl")):
         raise Usage("--resume goes with --format jsonl where records are written, which no other file keeps on the way")
     if output.with_records and output.format not in {"json", "jsonl"}:
