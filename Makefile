@@ -6,16 +6,18 @@
 #   make simulate SEEDS=10000   clients and faults on a mock clock; SEED=123 replays one, step by step
 #   make chaos   audits, writes and cancelled calls over sockets that fail; a few minutes, and a table
 #   make soak    three minutes and a half at full speed; does memory grow, are sockets left?
+#   make fuzz RUNS=1000000   bytes as replies and as requests, with atheris; on Python 3.11 only
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 SEEDS ?= 200
+RUNS ?= 1000000
 SEED ?=
 SIMULATE_ARGS ?=
 
-.PHONY: demo test check bench simulate chaos soak
+.PHONY: demo test check bench simulate chaos soak fuzz
 
 demo: $(VENV)/.demo
 	@$(BIN)/cfclient audit --demo; code=$$?; [ $$code -eq 1 ] || exit $$code
@@ -41,6 +43,10 @@ chaos: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak
+
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris==3.0.0; python_version < '3.12'"
+	$(BIN)/python -m tests.fuzz.decoding -runs=$(RUNS)
 
 $(VENV)/.demo: pyproject.toml constraints.txt
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)

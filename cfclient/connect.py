@@ -13,6 +13,7 @@ stands beside the key or before it; the last place is what Cloudflare's own SDK 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
@@ -29,13 +30,15 @@ from .backend import Backend, Connect, Credentials, Token
 from .backends.emulator import DEMO, Emulator
 from .bounds import DEFAULT, Bounds
 from .client import Client
-from .errors import ConfigurationError, InvalidInput
+from .errors import CloudflareError, ConfigurationError, InvalidInput
 from .http import Http
 from .http.chosen import Chosen, chosen
 from .loops import Home
 from .pace import Pace, Pacing
 from .retry import Holds, Retry, retrying
 from .shapes import integer
+
+_log = logging.getLogger("cfclient.connect")
 
 __all__ = ["Settings", "config_path", "connect", "emulator", "emulator_at", "emulator_options", "settings"]
 
@@ -59,16 +62,33 @@ def config_path() -> Path:
     return base / "cfclient" / "config.toml"
 
 
+_warned: set[Path] = set()
+
+
+def _stored(path: Path) -> Mapping[str, Any]:
+    """What the file says; one that holds a key and can be read by others earns a warning, once."""
+    reason = ""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = str(error)
+    if reason:
+        # Not within the except clause: what is raised there keeps the error, and that one the file.
+        raise ConfigurationError(f"{path} cannot be read: {reason}")
+    if os.name == "posix" and mode & 0o077 and "token" in str(data) and path not in _warned:
+        _warned.add(path)
+        _log.warning("%s holds a key, and other users of this machine can read it: chmod 600 %s", path, path)
+    return data
+
+
 def _profile(name: str | None) -> Mapping[str, str]:
     """The settings of one profile; without a name those of "default", which need not be there."""
     path = config_path()
     wanted = name or os.environ.get("CFCLIENT_PROFILE")
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        data = {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+    data = _stored(path)
     profiles = data.get("profiles", {})
     if not isinstance(profiles, dict) or not all(isinstance(profile, dict) for profile in profiles.values()):
         raise ConfigurationError(f"{path}: expected tables such as [profiles.default]")
@@ -275,39 +295,49 @@ async def connect(
     """
     home = Home("client")
     async with AsyncExitStack() as stack:
-        make: Connect
-        spare: Callable[[], bool] | None = None
-        pacing: Pacing | None = None
-        policy = Pace.of(pace)
-        if policy is not None and policy.store is not None:
-            raise ConfigurationError("pace: processes cannot share a budget yet")
-        if url is not None and not isinstance(url, str):
-            if not callable(url):
-                raise ConfigurationError(f"url: expected an address or a connect, got {type(url).__name__}")
-            make = url
-            credentials = Credentials(email or DEMO.email, token or DEMO.token)
-        else:
-            found = settings(url, email=email, token=token, profile=profile)
-            credentials = found.credentials
-            if account is not None and not is_v4(found.url):
-                raise ConfigurationError("account= narrows today's Cloudflare, whose address ends in /client/v4, only")
-            if found.url.startswith("emulator:"):
-                make = emulator_at(found.url).connect
+        try:
+            make: Connect
+            spare: Callable[[], bool] | None = None
+            pacing: Pacing | None = None
+            found: Settings | None = None
+            policy = Pace.of(pace)
+            if policy is not None and policy.store is not None:
+                raise ConfigurationError("pace: processes cannot share a budget yet")
+            if url is not None and not isinstance(url, str):
+                if not callable(url):
+                    raise ConfigurationError(f"url: expected an address or a connect, got {type(url).__name__}")
+                make = url
+                credentials = Credentials(email or DEMO.email, token or DEMO.token)
             else:
-                adapter = await stack.enter_async_context(chosen(http, trust_env=trust_env))
-                spare = getattr(adapter, "spare", None)
-                if policy is not None:
-                    pacing = Pacing(adapter, policy, url=found.url, credentials=credentials, principal=principal)
-                    spare = _both(spare, pacing.spare)
-                over = _over(adapter, pacing)
-                if is_v4(found.url):
-                    make = _v4(found.url, over, bounds=bounds, account=account, allow_plain_http=allow_plain_http)
+                found = settings(url, email=email, token=token, profile=profile)
+                credentials = found.credentials
+                if account is not None and not is_v4(found.url):
+                    raise ConfigurationError(
+                        "account= narrows today's Cloudflare, whose address ends in /client/v4, only"
+                    )
+                if found.url.startswith("emulator:"):
+                    make = emulator_at(found.url).connect
                 else:
-                    make = _v1(found.url, over, bounds=bounds, allow_plain_http=allow_plain_http)
-        if retry is not None:
-            make = _patient(make, retry, Holds(pacing))
-        budget = None if pacing is None else pacing.budget
-        client = Client(make(credentials), connect=make, home=home, spare=spare, budget=budget, credentials=credentials)
+                    adapter = await stack.enter_async_context(chosen(http, trust_env=trust_env))
+                    spare = getattr(adapter, "spare", None)
+                    if policy is not None:
+                        pacing = Pacing(adapter, policy, url=found.url, credentials=credentials, principal=principal)
+                        spare = _both(spare, pacing.spare)
+                    over = _over(adapter, pacing)
+                    if is_v4(found.url):
+                        make = _v4(found.url, over, bounds=bounds, account=account, allow_plain_http=allow_plain_http)
+                    else:
+                        make = _v1(found.url, over, bounds=bounds, allow_plain_http=allow_plain_http)
+            if retry is not None:
+                make = _patient(make, retry, Holds(pacing))
+            budget = None if pacing is None else pacing.budget
+            client = Client(
+                make(credentials), connect=make, home=home, spare=spare, budget=budget, credentials=credentials
+            )
+        except CloudflareError as error:
+            # A kept error keeps its frames, and this one's locals are the arguments, the key among them.
+            url = email = token = profile = found = None
+            raise error.with_traceback(None) from None
         home.check()
         try:
             yield client

@@ -27,7 +27,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 def leaks(error: BaseException, caller: str) -> list[str]:
     """Where the key can be found in what is kept of an error: its words, its attributes, its frames."""
     found = []
-    shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    shown = "".join(traceback.TracebackException.from_exception(error).format())
     if CANARY in shown:
         found.append(shown)
     for link in chain(error):

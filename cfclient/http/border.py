@@ -11,10 +11,12 @@ and one that bears another name but has the same classes needs no table of its o
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import zlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 import anyio
@@ -24,7 +26,7 @@ from cfclient.bounds import too_large
 from cfclient.errors import CloudflareError, ConfigurationError, ConnectionFailed, UnexpectedAnswer
 from cfclient.http import Reply, Request
 
-__all__ = ["ACCEPT", "BadEncoding", "Body", "Meanings", "Timeouts", "answered", "checked_limit"]
+__all__ = ["ACCEPT", "BadEncoding", "Body", "Meanings", "Timeouts", "answered", "checked_limit", "unquoting"]
 
 #: What a body may be encoded as; it is decoded here, bit by bit, so that a bomb is noticed before it bursts.
 ACCEPT: Final = {"accept-encoding": "gzip, deflate"}
@@ -154,6 +156,7 @@ async def answered(
         meanings: what the library's errors mean.
     """
     handled = sys.exception()  # what the caller is handling just now is the caller's, traceback and all
+    mark = _exchanging.set(True)
     try:
         with anyio.move_on_after(total):
             return await send(request)
@@ -168,8 +171,37 @@ async def answered(
         # asyncio.timeout keeps the cancellation as the cause of its TimeoutError.
         _forget(error, handled, request)
         raise
+    finally:
+        _exchanging.reset(mark)
     # Only a deadline of our own ends up here: a cancellation from outside was raised again above.
     raise ConnectionFailed(f"{request.url}: no complete answer within {total:g} s", maybe_carried_out=sent())
+
+
+_exchanging: ContextVar[bool] = ContextVar("cfclient_exchanging", default=False)
+
+
+class _Unquoting(logging.Filter):
+    """Takes from a library's log what it quotes of an answer: a service may echo the key in its headers.
+
+    Of exchanges that are not ours it takes nothing.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if _exchanging.get():
+            text = _STATUS_LINE.sub(r"\1...", record.getMessage())
+            record.msg, record.args = _QUOTED.sub("...", text), ()
+            record.exc_info = record.exc_text = None
+        return True
+
+
+_STATUS_LINE: Final = re.compile(r'("HTTP/\S+ \d+).*', re.DOTALL)
+_unquoting: Final = _Unquoting()
+
+
+def unquoting(*loggers: str) -> None:
+    """Keeps quotations of answers out of these logs, for exchanges of ours; a logger gets the filter only once."""
+    for name in loggers:
+        logging.getLogger(name).addFilter(_unquoting)
 
 
 # h11 and aiohttp quote what they cannot parse or write: header lines, and pieces of an answer that may echo the key.

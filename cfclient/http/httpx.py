@@ -24,13 +24,19 @@ from cfclient.errors import MisusedClient
 from cfclient.http import Reply, Request
 from cfclient.loops import Home
 
-from .border import ACCEPT, Body, Meanings, Timeouts, answered, checked_limit
+from .border import ACCEPT, Body, Meanings, Timeouts, answered, checked_limit, unquoting
 from .environment import login, proxy
 
 if TYPE_CHECKING:
     import httpx2
 
 __all__ = ["MEANINGS", "Borrowed", "Lanes", "Timeouts"]
+
+# At DEBUG httpcore logs the headers of every answer, and what it cannot parse; httpx logs status lines at INFO.
+for _library in "httpx", "httpx2":
+    unquoting(_library)
+for _library in "httpcore", "httpcore2":
+    unquoting(*(f"{_library}.{_part}" for _part in ("connection", "http11", "http2", "proxy", "socks")))
 
 # With these a length is sent though there is no body, as a server may ask for one (RFC 9110 §8.6).
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})

@@ -1,0 +1,1 @@
+"""Fuzzing by bytes; `make fuzz` runs it."""
