@@ -20,12 +20,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from cfclient.audit import Finding, Rule, Severity, Tally, ZoneAudit
+from cfclient.audit import Finding, Rule, Severity, Summary, Tally, ZoneAudit
 from cfclient.audit.model import Excepted, Exemption
 from cfclient.audit.report import HtmlReport, SarifReport, charts, reporter
 from cfclient.audit.report.as_html import _part
 from cfclient.audit.report.as_markdown import as_text
 from cfclient.audit.report.as_sarif import line_of, link
+from cfclient.audit.report.plain import LEFT
 from cfclient.errors import ConfigurationError, InvalidInput
 from cfclient.harmless import harmless
 
@@ -89,7 +90,7 @@ def test_markdown_has_a_section_for_each_rule() -> None:
     assert ["# Audit of 4 zones", "## Findings, worst first", "### own", "### Title of spf"] == [
         line for line in text.splitlines() if line.startswith("#")
     ][:4]
-    assert "**Incomplete: 1 zone could not be read.**" in text
+    assert "**Incomplete: 1 zone not read.**" in text
     assert "critical, rule own, 1 zone\n\n**Why:** Own why.\n\n**Mend:** Own mend.\n\n| zone |" in text
     assert "**Source:** RFC 7208 §3.1\n" in text
     assert "| a.example | No SPF. (late) |  |\n| b.example | No SPF. | b.example |\n" in text
@@ -102,7 +103,7 @@ def test_markdown_ends_with_what_is_not_known() -> None:
     assert "## Excepted\n" in text
     assert "| b.example | Short. (ttl) | 2027-01-02 | moving |" in text
     assert "## Not checked\n\n| rule | zones | why |\n| --- | --- | --- |\n| quiet | 1 | not said |" in text
-    assert "## Zones that could not be read\n" in text
+    assert "## Zones that were not read\n" in text
     assert "## " not in written("markdown", [ZoneAudit(zone="a.example")])
 
 
@@ -182,7 +183,7 @@ def test_sarif_tells_what_is_excepted_and_what_is_not_known() -> None:
     assert ("ttl", "moving") == (suppressed["ruleId"], suppressed["suppressions"][0]["justification"])
     assert invocation["executionSuccessful"] is False
     assert [
-        ("error", "c.example could not be read: Invalid zone."),
+        ("error", "c.example was not read: Invalid zone."),
         ("note", "quiet was not checked in 1 zone(s): not said"),
     ] == [(note["level"], note["message"]["text"]) for note in invocation["toolExecutionNotifications"]]
 
@@ -332,7 +333,7 @@ def test_the_page_says_what_is_missing() -> None:
     text = stream.getvalue()
 
     assert "<h1>Our &lt;zones&gt;</h1>" in text
-    assert "<strong>Incomplete.</strong> 1 zone could not be read" in text
+    assert "<strong>Incomplete.</strong> 1 zone not read" in text
     assert "2026-11-24 18:30 UTC" in text
     assert "<td><bdi>c.example</bdi></td><td><bdi>Invalid zone.</bdi></td>" in text
     assert "<td>2027-01-02</td><td><bdi>moving</bdi></td>" in text
@@ -437,6 +438,17 @@ def test_html_without_its_packages_names_the_extra(package: str, monkeypatch: py
 
     with pytest.raises(ConfigurationError, match=rf'the package {package}: pip install "cfclient-async\[html\]"'):
         HtmlReport(io.StringIO())
+
+
+@pytest.mark.parametrize("format_", ["markdown", "sarif", "html"])
+def test_zones_that_were_not_come_to_are_named(format_: str) -> None:
+    """An audit that was interrupted says of which zones it knows nothing."""
+    stream = io.StringIO()
+
+    reporter(format_, stream, rules=RULES).finish(Summary(zones_expected=2, zones_left=("left.example",)))
+
+    assert "left.example" in stream.getvalue()
+    assert LEFT in stream.getvalue()
 
 
 # -- records in JSON ----------------------------------------------------------------------------------

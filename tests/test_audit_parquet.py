@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from cfclient.audit import Finding, Severity, Tally, ZoneAudit
+from cfclient.audit import Finding, Severity, Summary, Tally, ZoneAudit
 from cfclient.audit.report import ParquetReport, as_parquet
 from cfclient.errors import ConfigurationError
 from cfclient.models import Hsts, Record, RecordType, RocketLoader, SslMode, ZoneSettings
@@ -77,6 +77,14 @@ def test_each_table_has_its_rows(tmp_path: Path) -> None:
         (row["zone"], row["rule"], row["severity"], row["message"], row["records"])
         for row in tables["findings"].to_pylist()
     ]
+
+
+def test_zones_that_were_not_come_to_are_rows_too(tmp_path: Path) -> None:
+    """As those that could not be read."""
+    ParquetReport(tmp_path).finish(Summary(zones_expected=1, zones_left=("left.example",)))
+
+    (row,) = pq.read_table(tmp_path / "findings.parquet").to_pylist()
+    assert ("left.example", "not-read") == (row["zone"], row["rule"])
 
 
 def test_every_field_has_a_column(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from cfclient.harmless import harmless
 
 from . import charts
 from .as_sarif import link
-from .plain import Plain, count, excepted_rows, said
+from .plain import Plain, count, excepted_rows, said, unread
 
 __all__ = ["HtmlReport"]
 
@@ -141,7 +141,7 @@ class HtmlReport:
                 (harmless(rule), number, harmless(why)) for (rule, why), number in sorted(self._not_checked.items())
             ],
             excepted=[tuple(map(harmless, row)) for row in excepted_rows(self._excepted)],
-            failures=[(harmless(zone), harmless(why)) for zone, why in sorted(summary.zones_failed.items())],
+            failures=[(harmless(zone), harmless(why)) for zone, why in unread(summary)],
             data=map(Markup, self._data(zones, found)),
             script=Markup(script),  # noqa: S704  our own
             style=Markup(style),  # noqa: S704  our own

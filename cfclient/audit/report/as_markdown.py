@@ -15,7 +15,7 @@ from cfclient.audit.model import Excepted, Finding, Rule, Summary, ZoneAudit
 from cfclient.audit.rules import RULES
 from cfclient.harmless import harmless
 
-from .plain import count, excepted_rows, said
+from .plain import count, excepted_rows, said, unread
 
 __all__ = ["MarkdownReport", "as_text"]
 
@@ -54,7 +54,7 @@ class MarkdownReport:
         self._line(f"# Audit of {count(summary.zones_expected, 'zone', 'zones')}")
         if not summary.complete:
             missing = summary.zones_expected - summary.zones_read
-            self._line(f"**Incomplete: {count(missing, 'zone', 'zones')} could not be read.**")
+            self._line(f"**Incomplete: {count(missing, 'zone', 'zones')} not read.**")
         self._line(
             f"{count(summary.zones_read, 'zone', 'zones')} read, {count(summary.records, 'record', 'records')}, "
             f"{count(summary.findings, 'finding', 'findings')}."
@@ -73,7 +73,7 @@ class MarkdownReport:
             ("rule", "zones", "why"),
             [(rule, f"{number:,}", why) for (rule, why), number in sorted(self._not_checked.items())],
         )
-        self._headed("Zones that could not be read", ("zone", "why"), sorted(summary.zones_failed.items()))
+        self._headed("Zones that were not read", ("zone", "why"), [*unread(summary)])
         self._stream.flush()
 
     def _section(self, rule_id: str, findings: list[Finding]) -> None:

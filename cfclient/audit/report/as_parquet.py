@@ -25,7 +25,7 @@ from cfclient.audit.rules import RULES
 from cfclient.errors import ConfigurationError
 from cfclient.plain import natural
 
-from .plain import SCHEMA_VERSION, Plain, rule_out, said, summary_out
+from .plain import LEFT, SCHEMA_VERSION, Plain, rule_out, said, summary_out
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,6 +99,8 @@ class ParquetReport:
 
     def finish(self, summary: Summary) -> None:
         """Writes what is left, and gives the files their names."""
+        for zone in summary.zones_left:
+            self._finding(zone, "not-read", None, LEFT, (), None, None)
         about = {"schema_version": SCHEMA_VERSION, "summary": summary_out(summary), "rules": self._rules}
         for table in self._tables.values():
             table.finish({"cfclient": json.dumps(about)})

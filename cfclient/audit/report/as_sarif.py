@@ -24,7 +24,7 @@ from cfclient.audit.rules import RULES
 from cfclient.errors import InvalidInput
 
 from .as_markdown import as_text
-from .plain import Plain, said
+from .plain import Plain, said, unread
 
 __all__ = ["SarifReport", "line_of", "link"]
 
@@ -114,10 +114,7 @@ class SarifReport:
 
     def finish(self, summary: Summary) -> None:
         """Writes the log."""
-        notes = [
-            _note("error", f"{zone} could not be read: {reason}", zone)
-            for zone, reason in sorted(summary.zones_failed.items())
-        ]
+        notes = [_note("error", f"{zone} was not read: {reason}", zone) for zone, reason in unread(summary)]
         notes += [
             _note("note", f"{rule} was not checked in {number:,} zone(s): {reason}", rule)
             for (rule, reason), number in sorted(self._not_checked.items())

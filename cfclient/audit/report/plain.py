@@ -21,6 +21,7 @@ __all__ = [
     "rule_out",
     "said",
     "summary_out",
+    "unread",
     "zone_out",
 ]
 
@@ -99,6 +100,11 @@ def excepted_rows(excepted: Iterable[Excepted]) -> list[tuple[str, ...]]:
 def failure_out(zone: str, reason: str) -> Plain:
     """A zone that could not be read."""
     return {"zone": zone, "reason": reason}
+
+
+def unread(summary: Summary) -> list[tuple[str, str]]:
+    """The zones that were not read, those that were not come to included, each with the reason."""
+    return sorted({**dict.fromkeys(summary.zones_left, LEFT), **summary.zones_failed}.items())
 
 
 def summary_out(summary: Summary) -> Plain:
