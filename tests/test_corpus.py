@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
+import cfclient
 from cfclient.audit import RULES, judge
+from cfclient.backends.emulator import DEMO
 
 from .corpus import PLANTS, planted, zones
 
@@ -41,3 +44,25 @@ def test_many_zones_have_the_findings_that_were_planted(seed: int) -> None:
     }
 
     assert {} == wrong
+
+
+@pytest.mark.anyio
+async def test_todays_service_tells_what_version_1_does_not() -> None:
+    """CAA and today's settings are judged, and what it refuses is not checked, with its reason."""
+    emulator = cfclient.emulator(zones=2)
+    address = "https://emulator.example/client/v4"
+
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(emulator.v4)) as http,
+        cfclient.connect(address, email=DEMO.email, token=str(DEMO.token), http=http) as cf,
+        cfclient.audit(cf) as run,
+    ):
+        (zone, _) = [zone async for zone in run]
+    async with cfclient.audit(emulator.connect()) as run:
+        (old, _) = [zone async for zone in run]
+
+    assert {"caa-missing", "hsts-off"} <= {finding.rule for finding in zone.findings}
+    reasons = dict(zone.not_checked)
+    assert "sse: Cloudflare retired" in reasons["server-side-excludes-off"]
+    assert [] == [reason for reason in reasons.values() if "version 1" in reason or "fault" in reason]
+    assert "version 1 of the API does not list CAA records, so none can be seen" == dict(old.not_checked)["caa-missing"]
