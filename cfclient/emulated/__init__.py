@@ -9,3 +9,10 @@
 
 The version 1 face is `cfclient.backends.emulator`, which owns the accounts.
 """
+
+from typing import Final
+
+__all__ = ["PATH"]
+
+#: the path below which version 4 answers
+PATH: Final = "/client/v4"

@@ -27,7 +27,7 @@ import attrs
 
 from cfclient.backends.account import ApiToken
 
-from . import analytics, records, rules, settings, users, zones
+from . import PATH, analytics, records, rules, settings, users, zones
 from .call import Call
 from .replies import Answer, Fault, Refused, no_route
 from .state import AccountState, moment
@@ -38,8 +38,6 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-#: the path below which the service answers
-PATH: Final = "/client/v4"
 #: how many queries in how many seconds GraphQL takes
 _QUERIES: Final = (300, 300.0)
 _MAX_BODY: Final = 10_000_000
