@@ -57,3 +57,18 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	@touch $@ $(VENV)/.demo
+
+# Other programs' clients of version 4, each in a folder of its own: their dependencies clash.
+.PHONY: clients
+CLIENTS := sdk lexicon libcloud octodns
+PACKAGE_sdk := cloudflare
+PACKAGE_lexicon := dns-lexicon
+PACKAGE_libcloud := apache-libcloud
+PACKAGE_octodns := octodns-cloudflare
+
+clients: $(CLIENTS:%=$(VENV)/clients/%/.done)
+
+$(VENV)/clients/%/.done: $(VENV)/.dev tests/clients/constraints.txt
+	rm -rf $(@D)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --target $(@D) -c tests/clients/constraints.txt $(PACKAGE_$*)
+	@touch $@

@@ -68,6 +68,12 @@ class _Field:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
 
+    def number_of(self, value: Any) -> Any:
+        """The number in a text, where one is wanted: external programs send texts, and are not known to be refused."""
+        if self.number is not None and isinstance(value, str) and re.fullmatch(r"-?\d{1,10}(?:\.\d{1,10})?", value):
+            return self.read(value)
+        return value
+
     def taken(self, value: Any) -> bool:
         """Whether this is a value that it may have."""
         if self.number is None:
@@ -189,11 +195,12 @@ def text_of(type_: str, content: str, prio: int | None) -> str:
 
 def written(type_: str, data: Mapping[str, Any]) -> tuple[str, int | None]:
     """The text that these `data` make, and the priority that version 1 keeps apart."""
-    if type_ == "SRV" and (gone := sorted({"service", "proto", "name"} & data.keys())):
-        # Since 2024-05-31; the code is not known.
-        raise Refused(400, 9101, f"data.{gone[0]} is not allowed: the name of the record says it")
+    if type_ == "SRV" and {"service", "proto", "name"} & data.keys():
+        # Since 2024-05-31, in these words; the code is not known.
+        raise Refused(400, 9101, "SRV data fields 'service', 'proto' and 'name' are no longer supported")
     fields = (*_DATA[type_], _u16("priority")) if type_ == "SRV" else _DATA[type_]
-    given = {**_LOCATION, **data} if type_ == "LOC" else data
+    given = {**_LOCATION, **data} if type_ == "LOC" else dict(data)
+    given |= {field.name: field.number_of(given[field.name]) for field in fields if field.name in given}
     for field in fields:
         if field.name not in given:
             raise Refused(400, 9101, f"{field.name} is a required data field.")
