@@ -155,6 +155,8 @@ async def test_pages_say_how_much_there_is() -> None:
         _, beyond = await ask("GET", RECORDS, params={"per_page": 5_000_000, "page": 2})
         too_big = await unjudged_refusal(small(), "GET", RECORDS, params={"per_page": 5_000_001})
 
+    odd = await unjudged_refusal(small(), "GET", RECORDS, params={"order": "age"})
+    assert 400 == odd[0]
     assert {"page": 1, "per_page": 3, "count": 3, "total_count": 4, "total_pages": 2} == first["result_info"]
     assert ([], 0, 1) == (beyond["result"], beyond["result_info"]["count"], beyond["result_info"]["total_pages"])
     assert 400 == too_big[0]
@@ -203,7 +205,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "CAA": {"data": {"flags": 0, "tag": "issue", "value": 'ca.example; a="b"'}},
     "CERT": {"data": {"type": 9, "key_tag": 1, "algorithm": 1, "certificate": "AQ=="}},
     "DNSKEY": {"data": {"flags": 1, "protocol": 3, "algorithm": 5, "public_key": "AQ=="}},
-    "DS": {"data": {"key_tag": 1, "algorithm": 2, "digest_type": 1, "digest": "AABB"}},
+    "DS": {"data": {"key_tag": 1, "algorithm": 2, "digest_type": 1, "digest": "AB" * 20}},
     "HTTPS": {"data": {"priority": 1, "target": ".", "value": 'alpn="h3,h2" port=443'}},
     "LOC": {
         "data": {
@@ -233,9 +235,9 @@ BODIES: dict[str, dict[str, Any]] = {
     },
     "SMIMEA": {"data": {"usage": 3, "selector": 0, "matching_type": 0, "certificate": "AABB"}},
     "SRV": {"data": {"priority": 1, "weight": 5, "port": 5060, "target": "sip.example.net"}},
-    "SSHFP": {"data": {"algorithm": 1, "type": 1, "fingerprint": "AABB"}},
+    "SSHFP": {"data": {"algorithm": 1, "type": 1, "fingerprint": "AB" * 20}},
     "SVCB": {"data": {"priority": 0, "target": "svc.example.net.", "value": ""}},
-    "TLSA": {"data": {"usage": 3, "selector": 0, "matching_type": 1, "certificate": "AABB"}},
+    "TLSA": {"data": {"usage": 3, "selector": 0, "matching_type": 1, "certificate": "AB" * 32}},
     "URI": {"data": {"weight": 5, "target": "https://example.net/?a=1"}, "priority": 10},
 }
 
@@ -264,6 +266,15 @@ async def test_every_type_is_written_and_read(type_: str) -> None:
 def given(made: dict[str, Any]) -> dict[str, Any]:
     """The text of a record, with its own priority."""
     return {key: made[key] for key in ("content", "priority") if key in made}
+
+
+async def test_numbers_in_text_are_taken_for_numbers() -> None:
+    """As an external program sends them; what is a text stays one."""
+    data = {"flags": "0", "tag": "issue", "value": "5"}
+    async with unjudged(small()) as ask:
+        made = await ask.result("POST", RECORDS, {"type": "CAA", "name": "@", "data": data})
+
+    assert {"flags": 0, "tag": "issue", "value": "5"} == made["data"]
 
 
 async def test_a_patch_changes_what_is_given_and_a_put_overwrites() -> None:
@@ -487,6 +498,7 @@ async def test_a_zone_is_exported_as_a_zone_file() -> None:
         for type_, body in BODIES.items():
             await ask.result("POST", RECORDS, {"type": type_, "name": f"_{type_}._tcp", **body})
         await ask.result("POST", RECORDS, {"type": "TXT", "name": "long", "content": 'ü"\\' * 200, "comment": "a\nb"})
+        await ask.result("POST", RECORDS, {"type": "TXT", "name": "quoted", "content": '"as it is"'})
         reply = await ask.http.get(f"https://emulator.example/client/v4{RECORDS}/export")
     zone = zonefile.from_text(reply.text, origin="example.com.", relativize=False)
 
