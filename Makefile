@@ -4,6 +4,7 @@
 #   make check   formatting, lint, types, and the direction of imports
 #   make bench   the benchmarks
 #   make simulate SEEDS=10000   clients and faults on a mock clock; SEED=123 replays one, step by step
+#   make clients   other people's clients of version 4, which some slow tests run
 #   make chaos   audits, writes and cancelled calls over sockets that fail; a few minutes, and a table
 #   make soak    three minutes and a half at full speed; does memory grow, are sockets left?
 #   make fuzz RUNS=1000000   bytes as replies and as requests, with atheris; on Python 3.11 only
@@ -68,7 +69,7 @@ PACKAGE_octodns := octodns-cloudflare
 
 clients: $(CLIENTS:%=$(VENV)/clients/%/.done)
 
-$(VENV)/clients/%/.done: $(VENV)/.dev tests/clients/constraints.txt
+$(VENV)/clients/%/.done: tests/clients/constraints.txt | $(VENV)/.dev
 	rm -rf $(@D)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --target $(@D) -c tests/clients/constraints.txt $(PACKAGE_$*)
 	@touch $@
