@@ -494,16 +494,16 @@ async def test_today_s_settings(name: str) -> None:
     assert (400, 1007, f"Invalid value for zone setting {name}") == refused
 
 
+WRONG_HEADERS: list[Any] = [5, {"x": {}}, {"strict_transport_security": {"max_age": -1}}]
+
+
 async def test_a_header_is_changed_in_part() -> None:
     """What is left out stays."""
     path = f"{zone('1')}/settings/security_header"
     async with judged(world()) as ask:
         await ask.result("PATCH", path, {"value": {"strict_transport_security": {"enabled": True, "max_age": 5}}})
         changed = await ask.result("PATCH", path, {"value": {"strict_transport_security": {"preload": True}}})
-        refused = [
-            await ask.refusal("PATCH", path, {"value": wrong})
-            for wrong in (5, {"x": {}}, {"strict_transport_security": {"max_age": -1}})
-        ]
+        refused = [await ask.refusal("PATCH", path, {"value": wrong}) for wrong in WRONG_HEADERS]
 
     assert {"enabled": True, "max_age": 5, "include_subdomains": False, "preload": True, "nosniff": False} == changed[
         "value"
