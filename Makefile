@@ -4,6 +4,8 @@
 #   make check   formatting, lint, types, and the direction of imports
 #   make bench   the benchmarks
 #   make simulate SEEDS=10000   clients and faults on a mock clock; SEED=123 replays one, step by step
+#   make interop   Prism (npm) between cfclient and the emulator as version 4
+#   make live ZONE=example.com   the contract against the live service; without ZONE it only reads
 #   make clients   other people's clients of version 4, which some slow tests run
 #   make chaos   audits, writes and cancelled calls over sockets that fail; a few minutes, and a table
 #   make soak    three minutes and a half at full speed; does memory grow, are sockets left?
@@ -73,3 +75,20 @@ $(VENV)/clients/%/.done: tests/clients/constraints.txt | $(VENV)/.dev
 	rm -rf $(@D)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --target $(@D) -c tests/clients/constraints.txt $(PACKAGE_$*)
 	@touch $@
+
+# Stoplight Prism between cfclient and the emulator's version 4 face: an independent judge of both.
+.PHONY: interop live
+PRISM := $(VENV)/prism/node_modules/.bin/prism
+
+interop: $(VENV)/.dev $(PRISM)
+	$(BIN)/python -m tests.prism $(PRISM)
+
+$(PRISM):
+	npm install --silent --no-audit --no-fund --prefix $(VENV)/prism @stoplight/prism-cli@5.14.2
+
+# The contract against the live service, for whoever has an account: CLOUDFLARE_API_TOKEN, or CLOUDFLARE_EMAIL and
+# CLOUDFLARE_API_KEY. It only reads, unless ZONE names a zone that may be changed.
+ZONE ?=
+
+live: $(VENV)/.dev
+	$(BIN)/python -m tests.live $(if $(ZONE),--zone $(ZONE))
