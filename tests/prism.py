@@ -10,6 +10,7 @@ What the description does not have (GraphQL, the batch, today's settings) does n
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -111,7 +112,9 @@ async def _driven(url: str) -> int:
     credentials = {"email": "demo@example.com", "token": "demo-key"}
     async with cfclient.connect(url, **credentials, retry=None) as cf:  # type: ignore[arg-type]  # a mixed dict
         zone = (await cf.zones().all())[-1].zone_name
-        steps = {name: lambda step=step: step(cf, zone) for name, step in STEPS.items()}
+        steps: dict[str, Callable[[], Awaitable[Any]]] = {
+            name: functools.partial(step, cf, zone) for name, step in STEPS.items()
+        }
 
         async def lived(type_: str, given: dict[str, Any]) -> None:
             made = await cf.rec_new(zone, type_, f"prism-{type_.lower()}", **given)
@@ -119,7 +122,8 @@ async def _driven(url: str) -> int:
                 await cf.rec_edit(zone, made.rec_id, type_, made.display_name or "", made.content, prio=made.prio)
             await cf.rec_delete(zone, made.rec_id)
 
-        steps |= {f"record {type_}": lambda t=type_, g=given: lived(t, g) for type_, given in RECORDS}
+        for type_, given in RECORDS:
+            steps[f"record {type_}"] = functools.partial(lived, type_, given)
         for name, step in steps.items():
             try:
                 await step()

@@ -112,13 +112,14 @@ def plain(value: Any) -> Any:
     return value
 
 
-def translated(value: Any) -> Any:
+def translated(given: Any) -> Any:
     """Version 1's value with version 4's ids in it."""
+    value: Any = given
     if isinstance(value, models.Zone):
         user = value.user_id and v4_id("user", value.user_id)
         return attrs.evolve(value, zone_id=v4_id("zone", value.zone_id), user_id=user)
     if isinstance(value, models.Record):
-        return attrs.evolve(value, rec_id=v4_id("record", value.rec_id))
+        return attrs.evolve(given, rec_id=v4_id("record", value.rec_id))
     if isinstance(value, models.DevelopmentMode | models.Purge):
         return attrs.evolve(value, zone=translated(value.zone))
     if isinstance(value, tuple | list):
@@ -192,7 +193,7 @@ async def test_settings(worlds: Worlds) -> None:
     """Of every zone; what one of them cannot say, the other says as near as it can."""
     for site in worlds.emulators[0].account().sites:
         old, new = await worlds.both(lambda cf, name=site.zone.zone_name: cf.zone_settings(name))  # type: ignore[misc]  # bound now
-        nearest = {
+        nearest: dict[str, dict[Any, Any]] = {
             "async_": {models.RocketLoader.MANUAL: models.RocketLoader.AUTOMATIC},
             "ipv46": {models.IPv6Mode.SAFE: models.IPv6Mode.FULL},
             "img": {

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import anyio
 import pytest
@@ -278,6 +278,25 @@ def test_its_options() -> None:
     assert (False, 1) == (second["response"]["zones"]["has_more"], second["response"]["zones"]["count"])
     assert ("error", "E_MAXAPI") == (third["result"], third["err_code"])
     assert "demo-key" == first["request"]["tkn"]
+
+
+def test_version_4_is_served_at_a_base_url() -> None:
+    """Which other programs take; the token and the key are the demo account's."""
+    with served("--as", "v4", "--zones", "3", "--limit", "7/300") as server:
+        request = Request(f"{server.url}/zones?per_page=5", headers={"Authorization": "Bearer demo-token"})
+        with urlopen(request, timeout=30) as reply:
+            zones, left = json.load(reply), reply.headers["ratelimit"]
+        ended = server.stop(signal.SIGTERM)
+
+    assert f"http://127.0.0.1:{server.port}/client/v4\n" == server.line
+    assert (3, '"default";r=6;t=300') == (zones["result_info"]["total_count"], left)
+    assert (0, "", "") == ended
+
+
+def test_version_4_repeats_no_request(capsys: pytest.CaptureFixture[str]) -> None:
+    """Echo is a habit of version 1."""
+    assert 2 == main(["serve", "--as", "v4", "--echo"])
+    assert "--echo is a habit of version 1" in capsys.readouterr().err
 
 
 def test_a_port_in_use() -> None:

@@ -39,7 +39,9 @@ from cfclient.backend import Backend, Credentials
 from cfclient.backends.account import (
     DEMO_EMAIL,
     DEMO_KEY,
+    DEMO_TOKEN,
     Account,
+    ApiToken,
     Site,
     absolute_name,
     accounts_from_json,
@@ -173,7 +175,7 @@ class Emulator:
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigurationError(f"{path} cannot be read: {error}") from None
             sites.append(zonefile.site(text, path, zone_id=str(next(zone_ids)), ids=ids))
-        return cls([Account(sites=tuple(sites))], **options)
+        return cls([Account(sites=tuple(sites), tokens=(ApiToken(value=DEMO_TOKEN, name="demo"),))], **options)
 
     def to_json(self) -> dict[str, Any]:
         """The state in the shape that `from_json` reads, keys included; the calls made are no part of it."""
