@@ -144,7 +144,7 @@ async def worlds(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Worlds]:
     async with (
         httpx.AsyncClient(transport=Judge(emulators[1], requests=True)) as http,
         cfclient.connect(emulators[0].connect, retry=None) as old,
-        cfclient.connect(url, email="demo@example.com", token="demo-key", http=http, retry=None) as new,
+        cfclient.connect(url, email="demo@example.com", token="demo-key", http=http, retry=None, pace=None) as new,
     ):
         yield Worlds(old, new, emulators, clock, emulators[0].account().sites[-1].zone.zone_name)
 
