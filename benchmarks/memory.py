@@ -24,7 +24,7 @@ PAGE = 180
 
 
 class MadeUp:
-    """So many zones with 40 records each, none of which is kept."""
+    """So many zones with 50 records each, none of which is kept."""
 
     def __init__(self, zones: int) -> None:
         self.zones = zones
@@ -44,7 +44,7 @@ class MadeUp:
                 make_record(
                     action.zone, models.RecordType.A, f"n{number}.{action.zone}", "192.0.2.1", rec_id=str(number)
                 )
-                for number in range(40)
+                for number in range(50)
             )
             return models.Page(objs=records, count=len(records), has_more=False)
         return models.ZoneSettings(ssl=models.SslMode.OFF)
