@@ -163,7 +163,9 @@ async def with_asyncio(base: str, context: ssl.SSLContext | None) -> AsyncIterat
 async def with_sdk(base: str, _context: ssl.SSLContext | None) -> AsyncIterator[Peer]:
     """The official SDK, asynchronous, over the same records in version 4's form."""
     # Not among what the type checkers have: it is the extra `bench`.
-    client: Any = importlib.import_module("cloudflare").AsyncCloudflare(api_token=TOKEN, base_url=f"{base}client/v4", max_retries=0)
+    client: Any = importlib.import_module("cloudflare").AsyncCloudflare(
+        api_token=TOKEN, base_url=f"{base}client/v4", max_retries=0
+    )
 
     class Sdk:
         async def fetch(self, body: bytes, path: str) -> int:
