@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import math
 import pickle
 import random
 import ssl
@@ -30,6 +31,7 @@ from cfclient.http import Http, Reply, Request
 from cfclient.http.aiohttp import Aiohttp
 from cfclient.http.border import Meanings
 from cfclient.http.chosen import chosen
+from cfclient.http.environment import login, proxy
 from cfclient.http.httpx import MEANINGS, Borrowed, Lanes, Timeouts
 from cfclient.http.pyreqwest import Pyreqwest
 from tests.canary import CANARY, chain, leaks
@@ -80,7 +82,7 @@ async def adapter(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if ca is not None:
         ca.configure_trust(context)
-    seconds = timedelta(seconds=times.read)
+    seconds = timedelta(seconds=min(times.read, 1e6))
     builder = ClientBuilder().connect_timeout(seconds).read_timeout(seconds).no_proxy()
     if ca is not None:
         builder = builder.add_root_certificate_pem(ca.cert_pem.bytes())
@@ -216,6 +218,32 @@ async def test_nothing_of_the_environment_is_used(kind: str, monkeypatch: pytest
         reply = await http.exchange(post(server.url))
 
     assert (200, "authorization" in seen[0].headers) == (reply.status, False)
+
+
+def test_what_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """A proxy without a scheme is one over http; a file that is missing, or knows another machine, logs in nowhere."""
+    monkeypatch.setenv("https_proxy", "proxy.test:3128")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    assert "http://proxy.test:3128" == proxy("https://service.test/")
+    assert {} == login("https://service.test/")
+    (tmp_path / "netrc").write_text("machine other.test login me password secret\n")
+    assert {} == login("https://service.test/")
+
+
+@pytest.mark.parametrize("setting", [("asyncio", "")], ids=[""])
+async def test_trust_env_is_for_adapters_that_are_made_here(setting: Any) -> None:
+    """A ready client has decided that for itself."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        with pytest.raises(ConfigurationError, match="trust_env is for adapters that are made here"):
+            chosen(client, trust_env=True)
+
+
+@only(OWN)
+async def test_no_limit_of_time_is_a_limit_too(kind: str) -> None:
+    """`math.inf` is taken by every library."""
+    times = Timeouts(connect=math.inf, read=math.inf, write=math.inf, total=math.inf)
+    async with serve(echo) as server, adapter(kind, times=times) as http:
+        assert 200 == (await http.exchange(post(server.url))).status
 
 
 @only(OWN)
@@ -363,18 +391,25 @@ async def test_an_address_that_is_none(kind: str, url: str) -> None:
         Answer(headers={"content-encoding": "gzip, gzip"}, body=gzip.compress(gzip.compress(b"twice"))),
         Answer(headers={"content-encoding": "compress"}, body=b"anything"),
         Answer(headers={"content-encoding": "deflate"}, body=b"not deflate"),
+        Answer(headers={"content-encoding": "gzip"}, body=gzip.compress(b"") + b"more"),
     ],
-    ids=["not gzip", "cut", "twice", "unknown", "not deflate"],
+    ids=["not gzip", "cut", "twice", "unknown", "not deflate", "more"],
 )
 async def test_an_answer_that_cannot_be_decoded_is_an_answer(kind: str, answer: Answer) -> None:
     """It is not of the documented shape."""
+    if kind == "ready pyreqwest" and answer.body.endswith(b"more"):
+        pytest.skip("reqwest ignores what follows")
 
     async def handler(asked: Asked) -> Answer:
         return answer
 
     async with serve(handler) as server, adapter(kind) as http:
-        if kind == "ready pyreqwest" and len(answer.body) > 20:
-            with pytest.raises(CloudflareError, match=r"is not encoded as its headers say|unexpected end of file"):
+        if (
+            kind == "ready pyreqwest"
+            and answer.body.startswith(b"\x1f")
+            and "," not in answer.headers["content-encoding"]
+        ):
+            with pytest.raises(CloudflareError, match=r"is not encoded as its headers say|unexpected end|the exchange"):
                 await http.exchange(post(server.url))
         else:
             with pytest.raises(UnexpectedAnswer, match="the body is not encoded as its headers say"):
@@ -585,6 +620,8 @@ async def test_what_waits_for_a_place_has_not_departed(kind: str) -> None:
     """And what was asked of the server has."""
     arrived = anyio.Event()
     seen: list[Departure] = []
+    left: list[bool] = []
+    spare: object = None
 
     async def handler(asked: Asked) -> Answer:
         arrived.set()

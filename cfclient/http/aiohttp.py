@@ -48,7 +48,11 @@ class Aiohttp(Pooled[aiohttp.ClientSession]):
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self.limit, ssl=self._verify or True, keepalive_timeout=4.0),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.times.connect, sock_read=self.times.read),
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                sock_connect=min(self.times.connect, 1e6),  # aiohttp cannot count to infinity
+                sock_read=min(self.times.read, 1e6),
+            ),
             trust_env=self._trust_env,
         )
 

@@ -233,7 +233,7 @@ def _harmless(value: object, request: Request) -> object:
     if isinstance(value, tuple | list):
         items = (_harmless(item, request) for item in value)
         # A named tuple stays one, because the error's own text is made of it.
-        return type(value)._make(items) if hasattr(value, "_make") else tuple(items)
+        return getattr(type(value), "_make", tuple)(items)
     return value if isinstance(value, int | float | BaseException) else None
 
 

@@ -40,7 +40,7 @@ def _class(library: str, name: str) -> Any:
         return getattr(importlib.import_module(f"cfclient.http.{library}"), name)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] != library:
-            raise
+            raise  # pragma: no cover  a fault of ours, or of the library's own installation
         extra = f'pip install "cfclient-async[{library}]"'
         raise ConfigurationError(f"http={library!r} needs one more package: {extra}") from None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from abc import ABC, abstractmethod
 from types import TracebackType
 from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
@@ -25,7 +26,7 @@ class _Closing(Protocol):
     async def close(self) -> None: ...
 
 
-class Pooled(Generic[C]):
+class Pooled(ABC, Generic[C]):
     """An adapter over a client of this library.
 
     Its own client is opened at the first exchange, with at most `limit` exchanges at once, and closed with
@@ -56,13 +57,15 @@ class Pooled(Generic[C]):
         """Whether a further exchange would take a connection from nobody."""
         return self._gate is None or self._gate.available_tokens > 0
 
+    @abstractmethod
     def opened(self) -> C:
         """A client of the adapter's own."""
-        raise NotImplementedError
+        ...
 
+    @abstractmethod
     async def send(self, client: C, request: Request) -> Reply:
         """The reply, in the library's own errors."""
-        raise NotImplementedError
+        ...
 
     async def exchange(self, request: Request, /) -> Reply:
         """The reply, its body read to the end and decoded; redirects are not followed.

@@ -11,7 +11,6 @@ waits on in the background, for the answer or the timeouts, so at most `limit` c
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Final
@@ -58,8 +57,8 @@ class Pyreqwest(Pooled[Client]):
         """A client that follows no redirect, and whose connections are as many as its exchanges."""
         builder = self._builder
         if builder is None:
-            builder = ClientBuilder().connect_timeout(timedelta(seconds=self.times.connect))
-            builder = builder.read_timeout(timedelta(seconds=self.times.read)).pool_idle_timeout(timedelta(seconds=4))
+            builder = ClientBuilder().connect_timeout(_span(self.times.connect))
+            builder = builder.read_timeout(_span(self.times.read)).pool_idle_timeout(timedelta(seconds=4))
             builder = builder if self._trust_env else builder.no_proxy()
         builder = builder.gzip(False).deflate(False).brotli(False).zstd(False)  # it is done at the border, in bounds
         # Without max_connections, cancelled calls leave their sockets behind for a while.
@@ -80,9 +79,8 @@ class Pyreqwest(Pooled[Client]):
             asked = asked.header("content-length", str(len(request.body))).body_stream(_once(request))
         # Without reading ahead: what reads ahead goes on, and holds its connection, when the call is cancelled.
         asked = asked.streamed_read_buffer_limit(0)
-        if self.times.total < math.inf:
-            # A call that is cancelled before its answer begins goes on in Rust; this is when it ends at the latest.
-            asked = asked.timeout(timedelta(seconds=self.times.total + 1))
+        # A call that is cancelled before its answer begins goes on in Rust; this is when it ends at the latest.
+        asked = asked.timeout(_span(self.times.total + 1))
         try:
             async with asked.build_streamed() as response:
                 headers = {name.lower(): ", ".join(response.get_header_all(name)) for name in response.headers}
@@ -97,6 +95,11 @@ class Pyreqwest(Pooled[Client]):
             for _ in range(3):
                 await anyio.lowlevel.checkpoint_if_cancelled()
             raise
+
+
+def _span(seconds: float) -> timedelta:
+    # Without a limit means eleven days: a timedelta cannot be endless.
+    return timedelta(seconds=min(seconds, 1e6))
 
 
 async def _once(request: Request) -> AsyncIterator[bytes]:

@@ -22,7 +22,7 @@ from typing import Any
 
 import atheris  # pyright: ignore[reportMissingImports]  # `make fuzz` installs it
 
-with atheris.instrument_imports(include=["cfclient"]):
+with atheris.instrument_imports(include=["cfclient"]):  # pyright: ignore[reportAttributeAccessIssue]
     from cfclient import wire
     from cfclient.backend import Credentials
     from cfclient.backends.v4 import V4
