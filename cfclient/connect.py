@@ -301,8 +301,6 @@ async def connect(
             pacing: Pacing | None = None
             found: Settings | None = None
             policy = Pace.of(pace)
-            if policy is not None and policy.store is not None:
-                raise ConfigurationError("pace: processes cannot share a budget yet")
             if url is not None and not isinstance(url, str):
                 if not callable(url):
                     raise ConfigurationError(f"url: expected an address or a connect, got {type(url).__name__}")
@@ -322,6 +320,7 @@ async def connect(
                     spare = getattr(adapter, "spare", None)
                     if policy is not None:
                         pacing = Pacing(adapter, policy, url=found.url, credentials=credentials, principal=principal)
+                        stack.push_async_callback(pacing.aclose)
                         spare = _both(spare, pacing.spare)
                     over = _over(adapter, pacing)
                     if is_v4(found.url):

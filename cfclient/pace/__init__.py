@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import math
 import re
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,11 +25,12 @@ import anyio
 from anyio.lowlevel import RunVar
 
 from cfclient.backend import Credentials, Departure, departing, in_bulk
-from cfclient.errors import ConnectionFailed, RateLimited, UnexpectedAnswer
+from cfclient.errors import ConfigurationError, ConnectionFailed, RateLimited, UnexpectedAnswer
 from cfclient.http import Http, Reply, Request
 from cfclient.replies import seconds as seconds_of
 
-from .policy import Budget, Pace, Rate, Wait, longest, max_wait
+from .policy import Budget, Pace, Rate, StoreAddress, Wait, longest, max_wait
+from .shared import Shared, Store, StoreFailed, key_of
 from .window import Late, Window
 
 __all__ = ["Budget", "Pace", "Paced", "Pacing", "Rate", "Wait", "max_wait"]
@@ -98,6 +100,15 @@ class Pacing:
         self.service = f"{parts.scheme}://{parts.netloc}".lower()
         #: how many calls of this client wait for their turn
         self.waiting = 0
+        self._named_one = principal is not None or isinstance(credentials.token, str) or credentials.email is not None
+        self.store: Store | None = None
+        if pace.store is not None:
+            if not self._named_one:
+                raise ConfigurationError(
+                    "pace: a key from a callable changes, so processes need a name for whose budget it is: principal="
+                )
+            self.store = _opened(pace.store)
+        self._shared: dict[str, Shared] = {}
         self._named = {} if principal is None else {credentials.principal: principal}
         self._home: _Loop | None = None
 
@@ -127,6 +138,25 @@ class Pacing:
             self._home = _loop()
         return self._home
 
+    def shared(self, principal: str, name: str, window: Window) -> Shared | None:
+        """The budget that processes share; None where they do not."""
+        if self.store is None:
+            return None
+        rate = self.pace.rate(name)
+        key = key_of(self.service, principal.casefold(), name)
+        found = self._shared.get(key)
+        if found is None:
+            found = self._shared[key] = Shared(self.store, key, rate, self.pace, window)
+        return found
+
+    async def aclose(self) -> None:
+        """Tells the store what it has to know yet, and lets go of it."""
+        if self.store is not None:
+            with anyio.CancelScope(shield=True):
+                for shared in self._shared.values():
+                    await shared.flush()
+                await self.store.aclose()
+
     def say(self, principal: str, window: Window, seconds: float, *, began: bool = False) -> None:
         """Tells the hook that calls wait, and the log when the first does."""
         wait = Wait(
@@ -140,6 +170,26 @@ class Pacing:
             _log.info("waiting about %.1f s for the limit of %s", wait.seconds, wait.rate)
         if self.pace.hook is not None:
             self.pace.hook(wait)
+
+
+def _refused(window: Window, late: Late) -> RateLimited:
+    reason = "the service holds calls back" if late.held else f"the limit of {window.rate} is used up"
+    return RateLimited(
+        f"{reason}, and waiting for a place takes longer than allowed here (max_wait); nothing was sent",
+        code=None,
+        retry_after=late.seconds,
+        held_back=True,
+    )
+
+
+def _opened(address: StoreAddress) -> Store:
+    if address.kind == "file":
+        from .file import File
+
+        return File(address.where, timeout=address.timeout)
+    from .redis import Redis
+
+    return Redis(address.where, shown=address.shown, timeout=address.timeout)
 
 
 class Paced:
@@ -186,6 +236,17 @@ class Paced:
             except BaseException:
                 window.give_back()
                 raise
+        pacing = self._pacing
+        shared = None if pacing.store is None else pacing.shared(self._principal, request.window, window)
+        place = None
+        if shared is not None:
+            try:
+                place = await self._take_shared(shared, bulk, outer)
+            except BaseException:
+                window.give_back()
+                if egress is not None:
+                    egress.give_back()
+                raise
         departure = Departure()
         token = departing.set(departure)
         try:
@@ -195,6 +256,8 @@ class Paced:
             for taken in (window, egress):
                 if taken is not None:
                     taken.give_back() if late is None else taken.end(late)
+            if shared is not None and place is not None:
+                shared.unused(place) if late is None else shared.end(place, late)
             raise
         finally:
             departing.reset(token)
@@ -204,6 +267,11 @@ class Paced:
             egress.end()
         if reply.status >= 400 or "ratelimit" in reply.headers:
             self._heed(reply, window)
+        if shared is not None and place is not None:
+            shared.end(place)
+            if window.held():
+                shared.hold(window.held())
+            await shared.flush()
         return reply
 
     def _late(self, error: BaseException, *, left: bool) -> float | None:
@@ -213,6 +281,23 @@ class Paced:
         if not left:
             return None
         return 0.0 if isinstance(error, UnexpectedAnswer) else self._pacing.pace.late
+
+    async def _take_shared(self, shared: Shared, bulk: bool, outer: Departure) -> str | None:
+        most = longest.get()
+        if most is None:
+            most = math.inf if bulk else self._pacing.pace.max_wait
+        began = anyio.current_time()
+        self._pacing.waiting += 1
+        try:
+            with anyio.move_on_after(max(0.0, most - outer.waited)):
+                return await shared.take(bulk, max(0.0, most - outer.waited))
+            late = Late(shared.window.rate.seconds, held=False)
+        except Late as error:
+            late = error
+        finally:
+            self._pacing.waiting -= 1
+            outer.waited += anyio.current_time() - began
+        raise _refused(shared.window, late)
 
     async def _take(self, window: Window, bulk: bool, outer: Departure) -> None:
         pacing = self._pacing
@@ -226,13 +311,7 @@ class Paced:
         try:
             await window.take(bulk, longest=most, patience=most if most < math.inf else pacing.pace.max_hold)
         except Late as late:
-            reason = "the service holds calls back" if late.held else f"the limit of {window.rate} is used up"
-            failure = RateLimited(
-                f"{reason}, and waiting for a place takes longer than allowed here (max_wait); nothing was sent",
-                code=None,
-                retry_after=late.seconds,
-                held_back=True,
-            )
+            failure = _refused(window, late)
         else:
             return
         finally:
@@ -265,11 +344,17 @@ class Paced:
         found = self._window(window)
         held = found.held()
         refills, full = found.refills()
+        used = found.used()
+        shared = self._pacing.shared(self._principal, window, found)
+        if shared is not None:
+            with suppress(StoreFailed):  # then what this process knows
+                answer = await shared.step()
+                used, refills, full, held = answer.used, answer.wait, answer.full, max(held, answer.held)
         return Budget(
             principal=self._principal,
             limit=found.rate.calls,
             seconds=found.rate.seconds,
-            left=0 if held else max(0, found.rate.calls - found.used()),
+            left=0 if held else max(0, found.rate.calls - used),
             under_way=found.under_way,
             waiting=found.waiting,
             refills=max(held, refills),

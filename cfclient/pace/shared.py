@@ -1,0 +1,218 @@
+"""A budget that processes share: the places lie in a store, each until its time has come.
+
+1. A place is taken in one atomic step, until its exchange must have arrived whatever becomes of this process;
+   the end of the exchange shortens that. So a process that is killed gives its places back by and by.
+2. Times go to and from a store as seconds from now, so that only the store's own clock counts.
+3. One call of each class asks the store at a time, for itself and for those behind it.
+4. Where the store cannot be reached, every call fails, or a part of the limit is left to each process, and
+   the log says so. Nothing waits longer for the store than its timeout, and nothing is unlimited.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections import deque
+from contextlib import suppress
+from typing import Final, Protocol
+
+import anyio
+import attrs
+
+from cfclient.errors import ConnectionFailed
+
+from .policy import Pace, Rate
+from .window import Late, Window
+
+__all__ = ["Answer", "Ask", "Ended", "Shared", "Store", "StoreFailed", "key_of"]
+
+_log = logging.getLogger("cfclient.pace")
+
+# So many places are asked for at once, so that none lies about for long.
+_BATCH: Final = 32
+# After a failure the store is left alone for so many seconds.
+_RECOVERY: Final = 5.0
+
+
+class StoreFailed(Exception):
+    """The store cannot be reached, or not in time."""
+
+
+@attrs.frozen
+class Ended:
+    """A place whose exchange has ended: it is free in so many seconds from now."""
+
+    place: str
+    free_in: float
+
+
+@attrs.frozen(kw_only=True)
+class Ask:
+    """One step of a store."""
+
+    key: str
+    rate: Rate
+    #: how many places are wanted, and how many have to be left free
+    want: int = 0
+    least: int = 0
+    #: how long a place lasts at most beyond the window, where its end is never told
+    late: float = 60.0
+    ended: tuple[Ended, ...] = ()
+    #: the service holds everything back for so long
+    hold: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class Answer:
+    """What became of it."""
+
+    places: tuple[str, ...]
+    used: int
+    #: seconds until the next place that is wanted, or any, may be free
+    wait: float
+    #: seconds until all are, as far as it is known
+    full: float
+    held: float
+
+
+class Store(Protocol):
+    """Where the places lie."""
+
+    async def step(self, ask: Ask, /) -> Answer:
+        """One atomic step; raises `StoreFailed` in bounded time."""
+        ...
+
+    async def aclose(self) -> None:
+        """Lets go of it."""
+        ...
+
+
+def key_of(*parts: str) -> str:
+    """The name of a budget in a store: nobody can tell from it who the principal is."""
+    text = "\n".join(parts).encode(errors="surrogatepass")
+    return hashlib.blake2b(text, digest_size=16, person=b"cfclient budget").hexdigest()
+
+
+class Shared:
+    """The places of one principal in one window, for this process.
+
+    The window of the event loop stands before it: its lines are this process's, and where the store cannot be
+    reached, it is what is left.
+    """
+
+    def __init__(self, store: Store, key: str, rate: Rate, pace: Pace, window: Window) -> None:
+        self.window = window
+        self._store = store
+        self._key = key
+        self._rate = rate
+        self._pace = pace
+        self._turns = anyio.Lock(), anyio.Lock()
+        self._ready: tuple[deque[str], deque[str]] = deque(), deque()
+        # What the store is to be told: places and when they are free, on the event loop's clock.
+        self._ended: list[tuple[str, float]] = []
+        self._hold = -math.inf
+        self._failed = -math.inf
+        self._flushing = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether forgetting it would lose nothing."""
+        return not (self._ended or self._ready[0] or self._ready[1])
+
+    async def step(self, want: int = 0, least: int = 0) -> Answer:
+        """One step of the store, with all that it has to be told."""
+        now = anyio.current_time()
+        ended, self._ended = self._ended, []
+        ask = Ask(
+            key=self._key,
+            rate=self._rate,
+            want=want,
+            least=least,
+            late=self._pace.late,
+            ended=tuple(Ended(place, at - now) for place, at in ended),
+            hold=max(0.0, self._hold - now),
+        )
+        try:
+            answer = await self._store.step(ask)
+        except BaseException:
+            self._ended = ended + self._ended
+            raise
+        if answer.held:
+            self.window.hold(answer.held)
+        return answer
+
+    async def take(self, bulk: bool, longest: float) -> str | None:
+        """A place of the store; None where it cannot be reached, and a share is left.
+
+        Raises:
+            Late: the wait would be too long.
+            ConnectionFailed: the store cannot be reached, and no share is left.
+        """
+        deadline = anyio.current_time() + longest
+        async with self._turns[bulk]:
+            ready = self._ready[bulk]
+            try:
+                while not ready:
+                    held, wait = False, self._without()
+                    if wait == 0:
+                        return None
+                    if wait is None:
+                        answer = await self._asked(bulk)
+                        if answer is None:
+                            continue
+                        ready.extend(answer.places)
+                        held, wait = answer.held > 0, max(answer.wait, answer.held)
+                    if not ready:
+                        if anyio.current_time() + wait > deadline:
+                            raise Late(wait, held=held)
+                        await anyio.sleep(wait)
+                return ready.popleft()
+            finally:
+                if not self._turns[bulk].statistics().tasks_waiting:
+                    while ready:  # those that they were for went away
+                        self.unused(ready.popleft())
+
+    async def _asked(self, bulk: bool) -> Answer | None:
+        behind = self._turns[bulk].statistics().tasks_waiting
+        try:
+            return await self.step(min(_BATCH, behind + 1), self._pace.room(self._rate) if bulk else 0)
+        except StoreFailed as error:
+            self._failed = anyio.current_time()
+            _log.warning("the shared budget cannot be reached: %s", error)
+            return None
+
+    def _without(self) -> float | None:
+        """Seconds to wait where the store is left alone after a failure; None where it is to be asked."""
+        if anyio.current_time() >= self._failed + _RECOVERY:
+            return None
+        store = self._pace.store
+        if store is None or store.share is None:
+            raise ConnectionFailed("the shared budget cannot be reached", maybe_carried_out=False)
+        # This very call is counted already.
+        if self.window.used() <= max(1, int(self._rate.calls * store.share)):
+            return 0.0
+        return min(_RECOVERY, max(0.001, self.window.refills()[0]))
+
+    def end(self, place: str, late: float = 0.0) -> None:
+        """The exchange has ended; the store is told with the next step."""
+        self._ended.append((place, anyio.current_time() + self._rate.seconds + late))
+
+    def unused(self, place: str) -> None:
+        """The place was not needed."""
+        self._ended.append((place, -math.inf))
+
+    def hold(self, seconds: float) -> None:
+        """The service holds everything back; the store is told with the next step."""
+        self._hold = max(self._hold, anyio.current_time() + seconds)
+
+    async def flush(self) -> None:
+        """Tells the store now, unless somebody does so already or soon."""
+        if self._flushing or anyio.current_time() < self._failed + _RECOVERY:
+            return
+        self._flushing = True
+        try:
+            with suppress(StoreFailed):
+                await self.step()
+        finally:
+            self._flushing = False
