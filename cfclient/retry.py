@@ -8,8 +8,10 @@
 - A delete that is repeated after an unknown outcome, and finds nothing to delete, succeeded.
 - A `devmode` that is repeated moves the end of development mode; an `fpurge_ts` purges once more.
 - A create whose outcome is unknown is looked for: a record like it, whose id was not known before, is the
-  one that was created. Anything else is an `OutcomeUnknown`, which says what was seen. What is known comes
-  from listings: list the zone's records before you create some, and this client remembers their ids.
+  one that was created. A service that refuses exact duplicates is asked once more instead of being guessed
+  at: its refusal says that the record is there. Anything else is an `OutcomeUnknown`, which says what was
+  seen. What is known comes from listings: list the zone's records before you create some, and this client
+  remembers their ids.
 - A limit that the service reports holds back every call of the same account, until it is over; so does a
   time to wait that comes with any other answer.
 - A call that is cancelled while its outcome is unknown (on its way, between two attempts, while a create is
@@ -293,6 +295,8 @@ class _Retrying:
         self._policy = policy
         self._holds = holds
         self._account = account
+        #: the service's codes for an exact duplicate of a record; none where it may accept one
+        self._duplicate: frozenset[int] = getattr(backend, "refuses_duplicates", frozenset())
 
     def __repr__(self) -> str:
         """What is asked again."""
@@ -472,16 +476,15 @@ class _Retrying:
             call.doubtful = True
         finally:
             same.asking -= 1
-        return await self._found(action, known, same, doubt)
+        return await self._found(call, action, known, same, doubt)
 
-    async def _found(self, action: RecNew, known: frozenset[str] | None, same: _Same, doubt: CloudflareError) -> Record:
+    async def _found(
+        self, call: _Call, action: RecNew, known: frozenset[str] | None, same: _Same, doubt: CloudflareError
+    ) -> Record:
         """The record that a create in doubt has made; raises `OutcomeUnknown` where that cannot be known."""
         seen: tuple[str, ...] = ()
         for look in ("at once", "when it has settled"):
-            try:
-                alike = await self._alike(action)
-            except CloudflareError as error:
-                raise self._unknown(action, f"looking for it failed too ({error})", seen) from doubt
+            alike = await self._looked(action, seen, doubt)
             seen = tuple(record.rec_id for record in alike)
             fresh = [record for record in alike if known is not None and record.rec_id not in known | same.made]
             # While the very same is being created beside this one, nobody can say whose record it is.
@@ -489,10 +492,45 @@ class _Retrying:
                 return fresh[0]
             if look == "at once":
                 await anyio.sleep(self._policy.settle)
+        # Two of the very same at once cannot be told apart by a refusal either.
+        if self._duplicate and not same.asking:
+            return await self._insisted(call, action, known, same, doubt)
         why = "no answer came, and " + (
             f"what looks like it may have been there before (id {', '.join(seen)})" if seen else "it is not there"
         )
         raise self._unknown(action, why, seen) from doubt
+
+    async def _insisted(
+        self, call: _Call, action: RecNew, known: frozenset[str] | None, same: _Same, doubt: CloudflareError
+    ) -> Record:
+        """The record, of a service that refuses an exact duplicate: asking again makes it, or says that it is there."""
+        same.asking += 1
+        try:
+            return cast("Record", await self._asked(call, self._backend.perform))
+        except ApiError as error:
+            if not self._duplicate & set(error.numbers):
+                if isinstance(error, RateLimited):
+                    raise self._unknown(action, f"no answer came, and asking once more failed ({error})", ()) from doubt
+                raise
+            refusal = error
+        except CloudflareError as error:
+            raise self._unknown(action, f"no answer came, twice ({error})", ()) from doubt
+        finally:
+            same.asking -= 1
+        alike = await self._looked(action, (), doubt)
+        made = [record for record in alike if record.rec_id not in (known or frozenset()) | same.made]
+        if made and not same.asking:
+            return made[0]
+        if alike and not same.asking:
+            raise refusal  # it was there before, so the first attempt was refused as well
+        seen = tuple(record.rec_id for record in alike)
+        raise self._unknown(action, f"no answer came, and asking once more says {refusal}", seen) from doubt
+
+    async def _looked(self, action: RecNew, seen: tuple[str, ...], doubt: CloudflareError) -> list[Record]:
+        try:
+            return await self._alike(action)
+        except CloudflareError as error:
+            raise self._unknown(action, f"looking for it failed too ({error})", seen) from doubt
 
     def _unknown(self, action: RecNew, why: str, seen: tuple[str, ...]) -> OutcomeUnknown:
         advice = (

@@ -518,6 +518,98 @@ def test_a_text_that_differs_in_case_only_is_another_record() -> None:
     assert () == on_mock_clock(main).seen
 
 
+class Strict(Flaky):
+    """A service that refuses an exact duplicate of a record, with a code of its own."""
+
+    def connect(self, credentials: Credentials = DEMO) -> Backend:
+        inner, emulator = super().connect(credentials), self.emulator
+
+        class Face:
+            refuses_duplicates = frozenset({81058})
+
+            async def perform(self, action: Action[T], /) -> T:
+                if isinstance(action, act.RecNew):
+                    name = f"{action.name}.{ZONE}"
+                    here = [(record.name, record.content) for record in emulator.site(ZONE).records]
+                    if (name, action.content) in here and not outer.script:
+                        error = InvalidInput("An identical record already exists. (81058)")
+                        error.numbers = (81058,)
+                        raise error
+                return await inner.perform(action)
+
+        outer = self
+        return Face()
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ([("before", BROKEN)], "made"),
+        ([("after", BROKEN)], "made"),
+        ([("before", BROKEN)] * 6, "rec_new: looking for it failed too (broken"),
+        (
+            [("before", BROKEN), ("never", BROKEN), ("never", BROKEN), ("after", BROKEN)],
+            "rec_new: no answer came, twice",
+        ),
+        (
+            [
+                ("before", BROKEN),
+                ("never", BROKEN),
+                ("never", BROKEN),
+                ("before", RateLimited("Enough.", retry_after=999)),
+            ],
+            "rec_new: no answer came, and asking once more failed (Enough.",
+        ),
+        ([("before", BROKEN), ("never", BROKEN), ("never", BROKEN), ("before", InvalidInput("No."))], "No."),
+    ],
+    ids=["not made", "made", "no look", "lost again", "limited", "refused"],
+)
+def test_a_service_that_refuses_duplicates_is_asked_once_more(
+    script: list[tuple[str, CloudflareError]], expected: str
+) -> None:
+    """So that a lost create is there once, though the zone was never listed; its refusal says that it was made."""
+    flaky = Strict(*script)
+
+    async def main() -> str:
+        try:
+            record = await quick(flaky, attempts=2).perform(NEW)
+        except CloudflareError as error:
+            return str(error)
+        assert record == flaky.emulator.site(ZONE).records[-1]
+        return "made"
+
+    assert expected == on_mock_clock(main)[: len(expected)]
+    assert len(flaky.contents("new")) <= 1
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_duplicate_of_what_was_there_before_is_refused(gone: bool) -> None:
+    """The first attempt was refused too, only nobody heard it; where it has gone meanwhile, nobody knows."""
+    flaky = Strict(("before", BROKEN), ("never", BROKEN), ("never", BROKEN))
+    flaky.emulator.perform(DEMO, NEW)
+    (old,) = [record for record in flaky.emulator.site(ZONE).records if record.content == NEW.content]
+
+    async def main() -> CloudflareError:
+        backend = quick(flaky)
+        flaky.script.insert(0, ("never", BROKEN))
+        await backend.perform(act.RecLoadAll(ZONE))
+        if gone:
+            cast("Any", backend)._alike = nothing
+        with pytest.raises(CloudflareError) as caught:
+            await backend.perform(NEW)
+        return caught.value
+
+    async def nothing(action: Action[Any]) -> list[models.Record]:
+        await anyio.lowlevel.checkpoint()
+        flaky.script.clear()
+        return []
+
+    error = on_mock_clock(main)
+
+    assert [old.content] == flaky.contents("new")
+    assert (OutcomeUnknown if gone else InvalidInput) is type(error)
+
+
 def test_looking_that_fails_is_unknown_too() -> None:
     """With the reason of both."""
     flaky = Flaky(*[("before", BROKEN)] * 20)

@@ -72,10 +72,10 @@ def _no_warning(self: Any, call: Any) -> Iterator[None]:
     yield
 
 
-async def _takes_any(self: Any, action: Any, known: Any, same: Any, doubt: Any) -> Any:
+async def _takes_any(self: Any, call: Any, action: Any, *others: Any) -> Any:
     for record in await self._alike(action):
         return record
-    raise self._unknown(action, "nothing there", ()) from doubt
+    raise self._unknown(action, "nothing there", ()) from others[-1]
 
 
 @pytest.mark.slow
