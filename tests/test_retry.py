@@ -558,7 +558,7 @@ class Strict(Flaky):
                 ("never", BROKEN),
                 ("before", RateLimited("Enough.", retry_after=999)),
             ],
-            "rec_new: no answer came, and asking once more failed (Enough.",
+            "rec_new: no answer came, and asking once more failed (",
         ),
         ([("before", BROKEN), ("never", BROKEN), ("never", BROKEN), ("before", InvalidInput("No."))], "No."),
     ],

@@ -636,3 +636,13 @@ def test_why_a_setting_is_missing_is_on_no_wire() -> None:
 
     assert [{"ssl": "2"}] == sent["response"]["result"]["objs"]
     assert models.ZoneSettings(extra={"missing": "x"}) == read
+
+
+def test_a_spoilt_byte_in_a_key_is_no_reply() -> None:
+    """It would pass for a key that nobody knows, and the record would lack what the key says."""
+    body = b'{"result":"success","response":{"recs":{"has_more":false,"count":1,"objs":[{"rec_id":"1","t\xffl":"1"}]}}}'
+
+    with pytest.raises(UnexpectedAnswer, match="not valid UTF-8") as caught:
+        wire.read(act.RecLoadAll("example.com"), body)
+
+    assert caught.value.transient
