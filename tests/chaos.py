@@ -80,7 +80,9 @@ HTTP: Final[dict[str, Callable[[int], Any]]] = {"lanes": lanes, "plain httpx": p
 
 
 def opened(url: str, http: Any, *, retry: bool = True) -> AbstractAsyncContextManager[Client]:
-    return cfclient.connect(url, email=DEMO.email, token=DEMO.token, http=http, retry=_PATIENT if retry else None)
+    return cfclient.connect(
+        url, email=DEMO.email, token=DEMO.token, http=http, retry=_PATIENT if retry else None, pace=None
+    )
 
 
 def _faulted(met: Any) -> str:
