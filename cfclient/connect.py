@@ -35,6 +35,7 @@ from .http import Http
 from .http.chosen import Chosen, chosen
 from .loops import Home
 from .pace import Pace, Pacing
+from .private import exposed
 from .retry import Holds, Retry, retrying
 from .shapes import integer
 
@@ -70,7 +71,7 @@ def _stored(path: Path) -> Mapping[str, Any]:
     reason, data, mode = "", dict[str, Any](), 0
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-        mode = path.stat().st_mode
+        warning = exposed(path)
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -78,9 +79,9 @@ def _stored(path: Path) -> Mapping[str, Any]:
     if reason:
         # Not within the except clause: what is raised there keeps the error, and that one the file.
         raise ConfigurationError(f"{path} cannot be read: {reason}")
-    if os.name == "posix" and mode & 0o077 and "token" in str(data) and path not in _warned:
+    if warning and "token" in str(data) and path not in _warned:
         _warned.add(path)
-        _log.warning("%s holds a key, and other users of this machine can read it: chmod 600 %s", path, path)
+        _log.warning("%s", warning)
     return data
 
 

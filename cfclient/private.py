@@ -19,4 +19,4 @@ def exposed(path: Path) -> str | None:
     mode = path.stat().st_mode
     if not mode & _OTHERS or not stat.S_ISREG(mode):
         return None
-    return f"{path} holds keys and is open to other users of this machine (mode {mode & 0o777:04o}): chmod 600 {path}"
+    return f"{path} holds a key, and other users of this machine can read it: chmod 600 {path}"

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
+import trio
+import trio.testing
 
 import cfclient
 from cfclient.audit import Fault, Rule, Severity, ZoneAudit
 from cfclient.audit.accounts import AuditAccount, Step, audit_accounts, read_accounts
 from cfclient.backend import Credentials
 from cfclient.backends.emulator import DEMO, Emulator
-from cfclient.errors import ConfigurationError, InvalidInput, MisusedClient
+from cfclient.errors import ConfigurationError, InvalidInput, MisusedClient, RateLimited
 
 pytestmark = pytest.mark.anyio
 
@@ -31,7 +36,9 @@ RULE = Rule(
 )
 
 
-def service(**options: Any) -> Emulator:
+def service(
+    *, limit: tuple[int, float] | None = None, latency: float = 0.0, clock: Callable[[], float] = time.time
+) -> Emulator:
     """Two accounts that both have the zone common.example, with other records in it."""
 
     def zone(name: str, records: int) -> dict[str, Any]:
@@ -47,7 +54,7 @@ def service(**options: Any) -> Emulator:
             (TWO, [zone("common.example", 2)]),
         )
     ]
-    return Emulator.from_json({"accounts": accounts}, limit=None, **options)
+    return Emulator.from_json({"accounts": accounts}, limit=limit, latency=latency, clock=clock)
 
 
 def account(name: str, who: Credentials, emulator: Emulator, *zones: str) -> AuditAccount:
@@ -296,6 +303,16 @@ def test_a_file_without_accounts(text: str, tmp_path: Path) -> None:
         read_accounts(written(tmp_path / "accounts.toml", text))
 
 
+def test_a_key_that_is_no_text(tmp_path: Path) -> None:
+    """Neither the error nor what it keeps holds the file."""
+    (tmp_path / "key").write_bytes(b"secret\xff")
+    path = written(tmp_path / "accounts.toml", '[accounts.acme]\nurl = "https://a/"\ntoken_file = "key"\n')
+    with pytest.raises(ConfigurationError, match="key cannot be read: it is no text") as caught:
+        read_accounts(path)
+
+    assert (None, None) == (caught.value.__cause__, caught.value.__context__)
+
+
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     """Not there, or no TOML."""
     with pytest.raises(ConfigurationError, match=r"accounts.toml cannot be read"):
@@ -317,4 +334,48 @@ def test_files_that_others_may_read_earn_a_warning(mode: int, number: int, tmp_p
 
     assert number == len(told)
     for one in told:
-        assert "holds keys and is open to other users of this machine" in str(one.message)
+        assert "holds a key, and other users of this machine can read it" in str(one.message)
+
+
+# -- the limits ---------------------------------------------------------------------------------------
+
+
+def test_accounts_of_one_principal_share_its_budget() -> None:
+    """The service never refuses a call, and another principal does not wait for the first one's budget."""
+    refused: list[str] = []
+
+    async def main() -> dict[str, float]:
+        ended: dict[str, float] = {}
+        emulator = service(limit=(10, 60.0), clock=trio.current_time)
+
+        perform = emulator.perform
+
+        def watched(credentials: Credentials, action: Any) -> Any:
+            try:
+                return perform(credentials, action)
+            except RateLimited as error:
+                refused.append(str(error))
+                raise
+
+        emulator.perform = watched  # type: ignore[method-assign]  # to see what is refused
+        began = trio.current_time()
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(cfclient.gateway(emulator.connect))) as http:
+            url = "https://v1.example.net/api_json.html"
+            accounts = [
+                *(AuditAccount(name=f"one-{index}", url=url, credentials=ONE) for index in range(4)),
+                AuditAccount(name="two", url=url, credentials=TWO),
+            ]
+            pace = cfclient.Pace(calls=10, seconds=60.0, egress=None)
+            async with audit_accounts(accounts, rules=[RULE], http=http, retry=None, pace=pace) as run:
+                async for step in run:
+                    if step.zone is None:
+                        ended[step.account] = trio.current_time() - began
+                assert {} == run.failures
+                assert all(summary.complete for summary in run.summaries.values())
+        return ended
+
+    ended = trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+
+    # Four times five calls of ten in a minute for the first principal, three calls for the second.
+    assert [] == refused
+    assert ended["two"] < 60 <= max(ended.values())

@@ -417,7 +417,7 @@ def test_many_accounts_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixt
     assert 3 == main(["audit", *options])
     warning, *lines, _ = capsys.readouterr().err.splitlines()
     assert "warning: " in warning
-    assert "accounts.toml holds keys and is open to other users" in warning
+    assert "accounts.toml holds a key, and other users of this machine can read it" in warning
     assert ["good", "bad", "wrong", "small"] == [line.split(": ")[1] for line in lines]
     assert ["0", "1", "3"] == [line[-2] for line in lines[:3]]
     assert "wrong: could not be listed: zone_load_multi: Unknown token or email" in lines[2]

@@ -76,10 +76,14 @@ def read_accounts(path: Path, *, environment: Mapping[str, str] = os.environ) ->
     Raises:
         ConfigurationError: it cannot be read, or is not of that shape; the message names the place.
     """
+    reason, data = "", dict[str, Any]()
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+        reason = str(error)
+    if reason:
+        # Not within the except clause: what is raised there keeps the error, and that one the file.
+        raise ConfigurationError(f"{path} cannot be read: {reason}")
     tables = data.get("accounts")
     if not isinstance(tables, dict) or not tables or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigurationError(f"{path}: expected tables such as [accounts.acme]")
@@ -129,10 +133,15 @@ def _token(path: Path, place: str, table: Mapping[str, Any], environment: Mappin
         return token
     if given == ["token_file"]:
         file = path.parent / table["token_file"]
+        token, reason = None, ""
         try:
             token = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{place}: {file} cannot be read: {error}") from None
+        except OSError as error:
+            reason = str(error)
+        except UnicodeDecodeError:
+            reason = "it is no text"
+        if reason:
+            raise ConfigurationError(f"{place}: {file} cannot be read: {reason}")
         _warn(file)
         return token
     token = table.get("token")
