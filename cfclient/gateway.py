@@ -5,21 +5,40 @@
 What old programs send is brought into the documented form by the tables below, before it is parsed.
 Whatever happens, the caller gets a reply of the API: a refusal has HTTP status 200, as the service had;
 a backend that does not answer is 502; a fault of ours is 500 and says nothing but that.
+A create whose outcome is unknown is a refusal too: a program that repeats whatever ends in 5xx would create twice.
+
+Nothing of a request is logged but the name of its action, which is one of the 22 or "?".
 """
 
 from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
+
+import anyio
+import attrs
 
 from . import wire
 from .actions import ACTIONS, Action, on_wire
 from .backend import Backend, Connect, Credentials
-from .errors import ApiError, CloudflareError, ConfigurationError, InvalidInput, Unauthorized, Unsupported
+from .errors import (
+    AmbiguousZone,
+    ApiError,
+    CloudflareError,
+    ConfigurationError,
+    ConnectionFailed,
+    InvalidInput,
+    OutcomeUnknown,
+    RateLimited,
+    Unauthorized,
+    Unsupported,
+)
+from .harmless import harmless
 
-__all__ = ["PATH", "Gateway", "gateway"]
+__all__ = ["HEALTH", "PATH", "UNKNOWN_USER", "Access", "Gateway", "gateway"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -28,6 +47,11 @@ Plain = dict[str, Any]
 
 #: the path at which the service answered (§2)
 PATH: Final = "/api_json.html"
+#: the path at which a gateway says that it is there; nobody behind it is asked
+HEALTH: Final = "/healthz"
+
+# How many seconds a request's body may take.
+_PATIENCE: Final = 30.0
 
 _log = logging.getLogger("cfclient.gateway")
 
@@ -52,7 +76,10 @@ _WORDS: Final[Mapping[str, str]] = {
     "service": "Invalid service value.",
 }
 
-_UNKNOWN_USER: Final = "Unknown token or email"
+UNKNOWN_USER: Final = "Unknown token or email"
+
+# Today's codes for what the service called so: a key or an e-mail address that is unknown or malformed.
+_UNKNOWN_TO_THEM: Final = frozenset({6003, 9103, 9106, 9107})
 
 # Parameters of the request as a whole, and of any action.
 # "_" is what a script library adds to a JSONP request to pass caches by.
@@ -75,14 +102,36 @@ class _Refused(Exception):
         super().__init__(msg)
 
 
+@attrs.frozen(kw_only=True)
+class Access:
+    """One request, for a log; nothing in it is what the request carried, but the action's name."""
+
+    #: the address that it came from
+    client: str
+    #: one of the 22, "healthz", or "?"
+    action: str
+    #: "ok", the code of a refusal ("E_UNAUTH"), "refused" where it had none, or "HTTP 404"
+    outcome: str
+    seconds: float
+
+
 class Gateway:
     """An ASGI application; make it with `gateway(...)`."""
 
-    def __init__(self, connect: Connect, *, path: str, max_body: int, echo: bool) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        path: str,
+        max_body: int,
+        echo: bool,
+        access: Callable[[Access], None] | None,
+    ) -> None:
         self._connect = connect
         self._path = path
         self._max_body = max_body
         self._echo = echo
+        self._access = access
 
     def __repr__(self) -> str:
         """Where it answers."""
@@ -98,14 +147,24 @@ class Gateway:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
         callback: str | None = None
+        action = "?"
         try:
-            parameters = await self._parameters(scope, receive)
-            callback = _callback(parameters)
-            status, body = await self._answer(parameters)
+            if _path_of(scope) == HEALTH and scope["method"] in {"GET", "HEAD"}:
+                action, status, body, outcome = "healthz", 200, b'{"status":"ok"}', "ok"
+            else:
+                parameters = await self._parameters(scope, receive)
+                callback = _callback(parameters)
+                name = parameters.get("a") or parameters.get("act", "")
+                action = name if name in ACTIONS else "?"
+                status, body, outcome = await self._answer(name, parameters)
         except _Refused as refused:
-            status = refused.status
+            status, outcome = refused.status, f"HTTP {refused.status}"
             body = wire.encode({"result": "error", "msg": refused.msg, "err_code": "E_INVLDINPUT"})
+        if self._access is not None:
+            seconds = time.perf_counter() - began
+            self._access(Access(client=_client(scope), action=action, outcome=outcome, seconds=seconds))
         content_type = b"application/json; charset=utf-8"
         if callback is not None:
             # The comment keeps the reply from being taken for another kind of file.
@@ -126,8 +185,7 @@ class Gateway:
 
     async def _parameters(self, scope: Scope, receive: Receive) -> dict[str, str]:
         """The query's and the body's parameters; the body's count where both have one."""
-        # Under a mount, ASGI's path begins with the mount's.
-        if scope["path"].removeprefix(scope.get("root_path", "")) != self._path:
+        if _path_of(scope) != self._path:
             raise _Refused(404, f"There is nothing here: the API is at {self._path}")
         if scope["method"] not in {"GET", "POST"}:
             raise _Refused(405, "Only GET and POST are understood")
@@ -135,13 +193,21 @@ class Gateway:
         if scope["method"] == "POST":
             body = await self._body(receive)
             kind = next((value for name, value in scope["headers"] if name.lower() == b"content-type"), b"")
-            kind = kind.split(b";")[0].strip().lower()
-            if kind not in {b"", b"application/x-www-form-urlencoded"} and body:
-                raise _Refused(415, "Expected a form: application/x-www-form-urlencoded")
-            parameters |= wire.pairs(body)
+            name = kind.split(b";")[0].strip().lower()
+            if name == b"multipart/form-data":
+                parameters |= _parts(kind, body)
+            elif name in {b"", b"application/x-www-form-urlencoded"} or not body:
+                parameters |= wire.pairs(body)
+            else:
+                raise _Refused(415, "Expected a form: application/x-www-form-urlencoded or multipart/form-data")
         return parameters
 
     async def _body(self, receive: Receive) -> bytes:
+        with anyio.move_on_after(_PATIENCE):
+            return await self._whole(receive)
+        raise _Refused(408, "The body did not come in time")
+
+    async def _whole(self, receive: Receive) -> bytes:
         chunks: list[bytes] = []
         size = 0
         while True:
@@ -156,16 +222,15 @@ class Gateway:
             if not message.get("more_body", False):
                 return b"".join(chunks)
 
-    async def _answer(self, parameters: dict[str, str]) -> tuple[int, bytes]:
-        """The status and the JSON; whatever happens, there are both."""
-        name = parameters.get("a") or parameters.get("act", "")
+    async def _answer(self, name: str, parameters: dict[str, str]) -> tuple[int, bytes, str]:
+        """The status, the JSON and the outcome; whatever happens, there are all three."""
         try:
             status, reply = await self._reply(name, parameters)
-            return status, wire.encode(reply)
+            return status, wire.encode(reply), _outcome(status, reply)
         except Exception:
             _log.exception("%s: a fault of the gateway", name if name in ACTIONS else "?")
             request = {"act": name if name in ACTIONS else ""}
-            return 500, wire.encode({"request": request, "result": "error", "msg": "Internal error."})
+            return 500, wire.encode({"request": request, "result": "error", "msg": "Internal error."}), "HTTP 500"
 
     async def _reply(self, name: str, parameters: dict[str, str]) -> tuple[int, Plain]:
         echo = dict(parameters) if self._echo else {}
@@ -175,15 +240,20 @@ class Gateway:
             value = await backend.perform(action)
             reply = wire.write(action, value)
         except Unauthorized as error:
-            return 200, wire.write_error(error)
+            _log.info("%s", harmless(str(error)))
+            return 200, wire.write_error(_unauthorized(error))
         except ApiError as error:
+            _log.info("%s", harmless(str(error)))
             return 200, wire.write_error(_in_its_words(error, ACTIONS.get(name)), request=request)
         except Unsupported as error:
             return 200, wire.write_error(ApiError(error.why, action=error.action), request=request)
+        except OutcomeUnknown as error:
+            _log.warning("%s", harmless(str(error)))
+            return 200, wire.write_error(ApiError(str(error), action=error.action), request=request)
         except CloudflareError as error:
-            _log.warning("%s: %s: %s", name if name in ACTIONS else "?", type(error).__name__, error)
+            _log.warning("%s: %s: %s", name if name in ACTIONS else "?", type(error).__name__, harmless(str(error)))
             status = 500 if isinstance(error, ConfigurationError) else 502
-            return status, {"request": {"act": name}, "result": "error", "msg": "The service behind did not answer."}
+            return status, {"request": {"act": name}, "result": "error", "msg": _behind(error)}
         return 200, {"request": request, **reply} if self._echo else reply
 
     def _understood(self, name: str, parameters: Mapping[str, str]) -> tuple[Action[Any], Backend]:
@@ -194,7 +264,7 @@ class Gateway:
         try:
             credentials = Credentials(email, token)
         except ConfigurationError:
-            raise Unauthorized(_UNKNOWN_USER, code="E_UNAUTH") from None
+            raise Unauthorized(UNKNOWN_USER, code="E_UNAUTH") from None
         if unknown := sorted(given.keys() - _KNOWN):
             raise InvalidInput(f"Unknown parameter: {unknown[0][:40]!r}", code="E_INVLDINPUT")
         given["a"] = name
@@ -210,6 +280,18 @@ class Gateway:
 
 def _in_its_words(error: ApiError, cls: type[Action[Any]] | None) -> ApiError:
     """A refusal of cfclient's own as the service worded it, where its words are known; else by the wire's names."""
+    if isinstance(error, RateLimited):
+        wait = "" if error.retry_after is None else f"; try again in {error.retry_after:.0f} s"
+        return RateLimited(error.msg + wait)
+    if isinstance(error, AmbiguousZone):
+        shown = "; ".join(f"{zone.id} of account {zone.account} ({zone.status})" for zone in error.zones)
+        choice = (
+            f"{_WORDS['zone']} This name fits {len(error.zones)} zones: give one of these ids in its place: {shown}"
+        )
+        return ApiError(choice, code=error.code)
+    if begins := next((words for words in _WORDS.values() if error.msg.startswith(f"{words} ")), None):
+        # Programs compare them, so what a service says beyond is for the log.
+        return ApiError(begins, action=error.action)
     if not isinstance(error, InvalidInput) or error.parameter is None:
         return error
     if words := _WORDS.get(error.parameter):
@@ -217,6 +299,55 @@ def _in_its_words(error: ApiError, cls: type[Action[Any]] | None) -> ApiError:
     names = {field.name: field.metadata["wire"] for field in on_wire(cls)} if cls is not None else {}
     wire_name = names.get(error.parameter, error.parameter)
     return ApiError(wire_name + error.msg.removeprefix(error.parameter), code=error.code)
+
+
+def _unauthorized(error: Unauthorized) -> Unauthorized:
+    """In the service's words where the credentials are unknown; a permission that is missing is named."""
+    return Unauthorized(UNKNOWN_USER, code="E_UNAUTH") if _UNKNOWN_TO_THEM & set(error.numbers) else error
+
+
+def _behind(error: CloudflareError) -> str:
+    """What a caller may know of a failure behind: the log has the rest."""
+    if isinstance(error, ConfigurationError):
+        return "The gateway is not set up for this: its log says why."
+    if isinstance(error, ConnectionFailed):
+        known = "may have been" if error.maybe_carried_out else "was not"
+        return f"The service behind did not answer; the request {known} carried out."
+    return "The service behind did not answer as expected."
+
+
+def _outcome(status: int, reply: Plain) -> str:
+    if reply.get("result") == "success":
+        return "ok"
+    return str(reply.get("err_code", "refused")) if status == 200 else f"HTTP {status}"
+
+
+def _client(scope: Scope) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else "-"
+
+
+def _path_of(scope: Scope) -> str:
+    """The path; under a mount, ASGI's begins with the mount's."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+_BOUNDARY: Final = re.compile(rb'boundary=(?:"([^"]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)
+_FIELD: Final = re.compile(rb'^content-disposition:[^\r\n]*[ ;]name="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
+
+
+def _parts(kind: bytes, body: bytes) -> dict[str, str]:
+    """The fields of a multipart form, which `curl -F` and PHP's curl with an array send."""
+    found = _BOUNDARY.search(kind)
+    if found is None:
+        raise _Refused(400, "The form has no boundary")
+    fields: dict[str, str] = {}
+    for part in (b"\r\n" + body).split(b"\r\n--" + (found[1] or found[2]))[1:]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        if name := _FIELD.search(head):
+            fields[name[1].decode("utf-8", "replace")] = content.decode("utf-8", "replace")
+    return fields
 
 
 def _callback(parameters: Mapping[str, str]) -> str | None:
@@ -240,7 +371,14 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def gateway(connect: Connect, *, path: str = PATH, max_body: int = 65_536, echo: bool = False) -> Gateway:
+def gateway(
+    connect: Connect,
+    *,
+    path: str = PATH,
+    max_body: int = 65_536,
+    echo: bool = False,
+    access: Callable[[Access], None] | None = None,
+) -> Gateway:
     """Any connect as the version 1 endpoint: an ASGI application.
 
     `gateway(emulator.connect)` is the emulator as a server; `httpx.ASGITransport(gateway(...))` is a
@@ -251,5 +389,6 @@ def gateway(connect: Connect, *, path: str = PATH, max_body: int = 65_536, echo:
         path: where it answers.
         max_body: how many bytes a request's body may have.
         echo: repeat the whole request in the reply, key included, as the live service did.
+        access: is told of each request once it is answered; it must not block.
     """
-    return Gateway(connect, path=path, max_body=max_body, echo=echo)
+    return Gateway(connect, path=path, max_body=max_body, echo=echo, access=access)

@@ -1,26 +1,31 @@
 """An ASGI application on an address of this machine, until it is told to stop; needs uvicorn (extra `server`).
 
-Three laws:
+Four laws:
 
 1. The address is announced when connections are accepted, and not before.
 2. SIGINT and SIGTERM end it like a return: what is under way has a moment to finish, then it is cut off.
-3. A port that cannot be had is a `ConfigurationError`, raised before anything is started.
+3. A port or a certificate that cannot be had is a `ConfigurationError`, raised before anything is started.
+4. Where connections are bounded, one too many is answered and closed, and one that asks nothing is closed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, ClassVar, Final
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .errors import ConfigurationError
 from .shapes import integer
 
-__all__ = ["Server", "listener", "serve"]
+__all__ = ["Server", "checked_certificate", "listener", "serve"]
 
 # How many seconds the exchanges under way are given once it is told to stop.
 _GRACE: Final = 2
@@ -82,7 +87,69 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
-async def serve(app: Any, *, host: str, port: int, path: str, announce: Callable[[str], None]) -> None:
+# How many seconds a client of a bounded server has for one request, from one to the next.
+_PATIENCE: Final = 120.0
+
+_BUSY: Final = b'{"result":"error","msg":"Too many connections."}'
+_FULL: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json; charset=utf-8\r\n"
+    b"retry-after: 5\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%s" % (len(_BUSY), _BUSY)
+)
+
+
+class _Bounded(H11Protocol):
+    """One of at most so many connections, none of which is kept for a request that does not come."""
+
+    most: ClassVar[int]
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        self._seen: Any = None
+        if len(self.connections) > self.most:
+            transport.write(_FULL)
+            transport.close()
+        self._watch = self.loop.call_later(_PATIENCE, self._look)
+
+    def _look(self) -> None:
+        if self.cycle is self._seen:
+            self.transport.abort()
+            return
+        self._seen = self.cycle
+        self._watch = self.loop.call_later(_PATIENCE, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._watch.cancel()
+        super().connection_lost(exc)
+
+
+def checked_certificate(cert: Path, key: Path | None) -> None:
+    """Raises where a server cannot use this certificate and this key.
+
+    Raises:
+        ConfigurationError: a file cannot be read, is none of the kind, or they do not belong together.
+    """
+    # Without a password given, OpenSSL would ask for one on the terminal.
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password="")
+    except (OSError, ValueError) as error:
+        shown = f"{cert} and {key}" if key else str(cert)
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigurationError(
+            f"{shown} cannot be used for TLS: {reason}; expected PEM files, the key without a password"
+        ) from None
+
+
+async def serve(
+    app: Any,
+    *,
+    host: str,
+    port: int,
+    path: str,
+    announce: Callable[[str], None],
+    cert: Path | None = None,
+    key: Path | None = None,
+    connections: int | None = None,
+) -> None:
     """Serves the application until SIGINT or SIGTERM; in the main thread, and on asyncio only.
 
     Args:
@@ -91,12 +158,20 @@ async def serve(app: Any, *, host: str, port: int, path: str, announce: Callable
         port: 0 takes a free one.
         path: the application's path, for the address.
         announce: is called once with the whole address, when connections are accepted.
+        cert: a PEM file with the certificate and those that sign it, for TLS.
+        key: a PEM file with its key, where `cert` does not hold it.
+        connections: how many clients at a time; None for as many as there are.
     """
+    if cert is not None:
+        checked_certificate(cert, key)
     with listener(host, port) as bound:
-        url = f"http://{_authority(*bound.getsockname()[:2])}{path}"
+        url = f"{'http' if cert is None else 'https'}://{_authority(*bound.getsockname()[:2])}{path}"
         config = uvicorn.Config(
             app,
-            http="h11",
+            http="h11" if connections is None else type("Bounded", (_Bounded,), {"most": connections}),
+            ssl_certfile=cert,
+            ssl_keyfile=key,
+            proxy_headers=False,  # whoever asks could claim to be anybody
             ws="none",
             lifespan="off",
             log_config=None,

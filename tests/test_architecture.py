@@ -56,6 +56,7 @@ FLOORS: dict[str, int] = {
     "emulated": 6,
     "backends.emulator": 7,
     "gateway": 6,
+    "admission": 7,
     "client": 6,
     "connect": 8,
     "audit": 8,

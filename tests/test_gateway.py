@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar, cast
@@ -19,16 +20,21 @@ from cfclient import models, wire
 from cfclient.actions import ACTIONS, Action
 from cfclient.backend import Backend, Credentials
 from cfclient.errors import (
+    AmbiguousZone,
     ApiError,
     CloudflareError,
     ConfigurationError,
     ConnectionFailed,
     InvalidInput,
+    OutcomeUnknown,
     RateLimited,
+    Unauthorized,
+    UnexpectedAnswer,
     Unsupported,
+    ZoneChoice,
     refusal,
 )
-from cfclient.gateway import PATH, Gateway, gateway
+from cfclient.gateway import HEALTH, PATH, Access, Gateway, gateway
 from tests.samples import ACTION_STRATEGIES, ANSWER_STRATEGIES, EXAMPLES
 
 T = TypeVar("T")
@@ -301,6 +307,13 @@ async def test_an_unknown_action_is_an_error(name: str) -> None:
     assert "one of the 22 actions" in reply["msg"]
 
 
+def numbered(code: int) -> Unauthorized:
+    """A refusal of today's Cloudflare with this code."""
+    error = Unauthorized("It takes a permission", code="E_UNAUTH", action="stats")
+    error.numbers = (code,)
+    return error
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("error", "expected"),
@@ -319,6 +332,29 @@ async def test_an_unknown_action_is_an_error(name: str) -> None:
             },
         ),
         (Unsupported("stats", "gone"), {"request": {"act": "stats"}, "msg": "gone"}),
+        (
+            RateLimited("Enough.", code=None, retry_after=12.0),
+            {"request": {"act": "stats"}, "msg": "Enough.; try again in 12 s", "err_code": "E_MAXAPI"},
+        ),
+        (
+            OutcomeUnknown("stats", "no answer came", advice="look"),
+            {"request": {"act": "stats"}, "msg": "stats: no answer came; look"},
+        ),
+        (
+            InvalidInput("Invalid record id. Record does not exist (81044)", code="E_INVLDINPUT"),
+            {"request": {"act": "stats"}, "msg": "Invalid record id."},
+        ),
+        (
+            AmbiguousZone.among("example.com", [ZoneChoice("a1", "z1", "active"), ZoneChoice("a2", "z2", "pending")]),
+            {
+                "request": {"act": "stats"},
+                "msg": "Invalid zone. This name fits 2 zones: give one of these ids in its place: "
+                "z1 of account a1 (active); z2 of account a2 (pending)",
+                "err_code": "E_INVLDINPUT",
+            },
+        ),
+        (numbered(9103), {"msg": "Unknown token or email", "err_code": "E_UNAUTH"}),
+        (numbered(10000), {"msg": "It takes a permission", "err_code": "E_UNAUTH"}),
     ],
 )
 async def test_a_backend_s_refusal_is_passed_on(error: CloudflareError, expected: dict[str, Any]) -> None:
@@ -332,8 +368,18 @@ async def test_a_backend_s_refusal_is_passed_on(error: CloudflareError, expected
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
-        (ConnectionFailed("secret host", maybe_carried_out=True), 502, "The service behind did not answer."),
-        (ConfigurationError("secret path"), 500, "The service behind did not answer."),
+        (
+            ConnectionFailed("secret host", maybe_carried_out=True),
+            502,
+            "The service behind did not answer; the request may have been carried out.",
+        ),
+        (
+            ConnectionFailed("secret host", maybe_carried_out=False),
+            502,
+            "The service behind did not answer; the request was not carried out.",
+        ),
+        (UnexpectedAnswer("secret HTML"), 502, "The service behind did not answer as expected."),
+        (ConfigurationError("secret path"), 500, "The gateway is not set up for this: its log says why."),
         (ZeroDivisionError("secret detail"), 500, "Internal error."),
         (ApiError("not JSON: \ud800"), 500, "Internal error."),
     ],
@@ -349,7 +395,7 @@ async def test_a_fault_says_nothing_of_the_inside(
             reply = await client.post(PATH, data={**USER, "a": "stats", "z": "example.com"})
 
     expected = {"request": {"act": "stats"}, "result": "error", "msg": message}
-    ours = [record for record in caplog.records if record.name == "cfclient.gateway"]
+    ours = [record for record in caplog.records if record.name == "cfclient.gateway" and record.levelno > logging.INFO]
     assert (status, expected) == (reply.status_code, reply.json())
     assert len(ours) == 1
     assert "sesame" not in caplog.text
@@ -389,6 +435,104 @@ async def test_a_body_within_the_cap_may_come_in_pieces() -> None:
         reply = await client.post(PATH, content=body())
 
     assert reply.json()["result"] == "success"
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("boundary", ["------------------------3a6f", '"a b"'])
+async def test_a_multipart_form_is_understood(boundary: str) -> None:
+    """As `curl -F` sends it, and PHP's curl that is given an array."""
+    service = Recorder(models.Stats())
+    mark = boundary.strip('"')
+    fields = {**USER, "a": "stats", "z": "example.com"}
+    parts = [f'--{mark}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{fields[key]}\r\n' for key in fields]
+    body = "".join([*parts, f"--{mark}\r\nContent-Disposition: form-data\r\n\r\nno name\r\n--{mark}--\r\n"])
+
+    async with caller(gateway(service.connect)) as client:
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        reply = await client.post(PATH, content=body.encode(), headers=headers)
+
+    assert "success" == reply.json()["result"], reply.text
+    assert [act.Stats("example.com")] == [action for _, action in service.asked]
+
+
+@pytest.mark.anyio
+async def test_a_multipart_form_without_a_boundary_is_none() -> None:
+    """It is refused, as any other body that is no form."""
+    async with caller(gateway(Recorder().connect)) as client:
+        reply = await client.post(PATH, content=b"x", headers={"Content-Type": "multipart/form-data"})
+
+    assert (400, "The form has no boundary") == (reply.status_code, reply.json()["msg"])
+
+
+@pytest.mark.anyio
+async def test_a_body_that_does_not_come_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends a byte a minute holds nothing up for ever."""
+    monkeypatch.setattr(sys.modules["cfclient.gateway"], "_PATIENCE", 0.01)
+    scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"a=stats", "headers": []}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        await anyio.sleep_forever()
+
+    async def send(message: Any) -> None:
+        await anyio.lowlevel.checkpoint()
+        sent.append(message)
+
+    await gateway(Recorder().connect)(scope, receive, send)
+
+    assert 408 == sent[0]["status"]
+    assert "The body did not come in time" == json.loads(sent[1]["body"])["msg"]
+
+
+# -- health and accesses ------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_it_says_that_it_is_there() -> None:
+    """Nobody is asked for it."""
+    service = Recorder()
+
+    async with caller(gateway(service.connect)) as client:
+        reply = await client.get(HEALTH)
+        posted = await client.post(HEALTH)
+
+    assert (200, {"status": "ok"}, 404) == (reply.status_code, reply.json(), posted.status_code)
+    assert service.asked == []
+
+
+@pytest.mark.anyio
+async def test_each_request_is_told_of_without_anything_that_it_carried() -> None:
+    """The client, the action's name, the outcome, and how long it took."""
+    accesses: list[Access] = []
+    answers: list[Any] = [
+        models.Stats(),
+        ApiError("no"),
+        RateLimited("no"),
+        ConnectionFailed("x", maybe_carried_out=True),
+    ]
+    for answer in [*answers, ZeroDivisionError()]:
+        async with caller(gateway(Recorder(answer).connect, access=accesses.append)) as client:
+            await client.get(PATH, params={**USER, "a": "stats", "z": "example.com"})
+    async with caller(gateway(Recorder().connect, access=accesses.append)) as client:
+        await client.get(PATH, params={**USER, "a": "sesame", "z": "sesame"})
+        await client.get("/sesame")
+        await client.get(HEALTH)
+    scope = {"type": "http", "method": "PUT", "path": PATH, "query_string": b"", "headers": []}
+    await drive(gateway(Recorder().connect, access=accesses.append), scope)
+
+    assert [
+        ("127.0.0.1", "stats", "ok"),
+        ("127.0.0.1", "stats", "refused"),
+        ("127.0.0.1", "stats", "E_MAXAPI"),
+        ("127.0.0.1", "stats", "HTTP 502"),
+        ("127.0.0.1", "stats", "HTTP 500"),
+        ("127.0.0.1", "?", "E_INVLDINPUT"),
+        ("127.0.0.1", "?", "HTTP 404"),
+        ("127.0.0.1", "healthz", "ok"),
+        ("-", "?", "HTTP 405"),
+    ] == [(access.client, access.action, access.outcome) for access in accesses]
+    assert "sesame" not in repr(accesses)
+    assert all(access.seconds >= 0 for access in accesses)
 
 
 # -- JSONP and the echo -------------------------------------------------------------------------------

@@ -820,3 +820,29 @@ def test_a_longest_wait_is_a_number_of_seconds() -> None:
             await http.exchange(ASK)
 
     on_mock_clock(main)
+
+
+# -- a flood of principals ----------------------------------------------------------------------------
+
+
+def test_made_up_principals_are_not_remembered_for_ever() -> None:
+    """Those that were seen first are forgotten; whose calls are under way are not."""
+
+    async def main() -> tuple[int, bool, bool]:
+        flood = pacing(Service())
+        stuck = pacing(Service(1e6)).http(OTHER)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(stuck.exchange, ASK)
+            await anyio.sleep(0.001)
+            most = 0
+            for number in range(6000):
+                await flood.http(Credentials(f"user{number}@example.com", "key")).exchange(ASK)
+                most = max(most, len(flood.home.windows))
+            kept = [key[1] for key in flood.home.windows]
+            tasks.cancel_scope.cancel()
+        return most, "user0@example.com" in kept, "other@example.com" in kept
+
+    most, first, stuck = on_mock_clock(main)
+
+    assert most <= 4096 + 1024
+    assert (False, True) == (first, stuck)

@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import anyio
+import httpx
 import pytest
+import trustme
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import cfclient
 from cfclient import serving
@@ -99,6 +105,118 @@ async def test_an_exchange_that_does_not_end_is_cut_off() -> None:
             await serving.serve(nothing, host="127.0.0.1", port=0, path="/", announce=announce)
 
 
+@pytest.mark.anyio
+async def test_one_connection_too_many_is_answered_and_closed() -> None:
+    """In the API's form; the others are served."""
+    app = cfclient.gateway(cfclient.emulator(zones=2).connect)
+    replies: list[bytes] = []
+
+    async def ask(port: int) -> None:
+        async with await anyio.connect_tcp("127.0.0.1", port) as first:
+            await first.send(b"GET /healthz HTTP/1.1\r\nHost: here\r\n\r\n")
+            replies.append(await first.receive())
+            async with await anyio.connect_tcp("127.0.0.1", port) as second:
+                replies.append(b"".join([piece async for piece in second]))
+        signal.raise_signal(signal.SIGTERM)
+
+    def announce(address: str) -> None:
+        tasks.start_soon(ask, urlsplit(address).port or 0)
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            await serving.serve(app, host="127.0.0.1", port=0, path="/", announce=announce, connections=1)
+
+    served, refused = replies
+    head, _, body = refused.partition(b"\r\n\r\n")
+    assert (b"200", b"503") == (served.split()[1], head.split()[1])
+    assert {"result": "error", "msg": "Too many connections."} == json.loads(body)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("asked", [b"", b"GET / HTTP/1.1\r\nHo", b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"])
+async def test_a_connection_that_gets_nowhere_is_closed(asked: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was asked, or half a request, or nobody answers; those that ask on are kept."""
+    monkeypatch.setattr(serving, "_PATIENCE", 0.05)
+
+    async def ask(port: int) -> None:
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            if asked:
+                await stream.send(asked)
+            with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                await stream.receive()
+        signal.raise_signal(signal.SIGTERM)
+
+    def announce(address: str) -> None:
+        tasks.start_soon(ask, urlsplit(address).port or 0)
+
+    with anyio.fail_after(30):
+        async with anyio.create_task_group() as tasks:
+            await serving.serve(nothing, host="127.0.0.1", port=0, path="/", announce=announce, connections=5)
+
+
+@pytest.mark.anyio
+async def test_it_serves_over_tls(tmp_path: Path) -> None:
+    """With a certificate and its key in one file or in two."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost")
+    cert, key, both = tmp_path / "cert.pem", tmp_path / "key.pem", tmp_path / "both.pem"
+    certificate.cert_chain_pems[0].write_to_path(cert)
+    certificate.private_key_pem.write_to_path(key)
+    certificate.private_key_and_cert_chain_pem.write_to_path(both)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    app = cfclient.gateway(cfclient.emulator(zones=2).connect)
+    statuses: list[int] = []
+
+    async def ask(address: str) -> None:
+        async with httpx.AsyncClient(verify=context) as http:
+            statuses.append((await http.get(address.replace("127.0.0.1", "localhost"))).status_code)
+        signal.raise_signal(signal.SIGTERM)
+
+    def announce(address: str) -> None:
+        addresses.append(address)
+        tasks.start_soon(ask, address)
+
+    addresses: list[str] = []
+    files: list[tuple[Path, Path | None]] = [(cert, key), (both, None)]
+    for one, other in files:
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as tasks:
+                await serving.serve(
+                    app, host="127.0.0.1", port=0, path="/healthz", announce=announce, cert=one, key=other
+                )
+
+    assert [200, 200] == statuses
+    assert all(address.startswith("https://127.0.0.1:") for address in addresses)
+
+
+@pytest.mark.parametrize("content", [None, "no PEM"])
+def test_a_certificate_that_is_none(content: str | None, tmp_path: Path) -> None:
+    """Is said before anything starts, with what would be right."""
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    if content is not None:
+        cert.write_text(content)
+
+    with pytest.raises(
+        ConfigurationError, match=r"cert.pem and .*key.pem cannot be used for TLS: .*expected PEM files"
+    ):
+        serving.checked_certificate(cert, key)
+    with pytest.raises(ConfigurationError, match=r"cert.pem cannot be used for TLS: "):
+        serving.checked_certificate(cert, None)
+
+
+def test_a_key_with_a_password_is_not_asked_for(tmp_path: Path) -> None:
+    """A server has nobody to ask."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
+    certificate = trustme.CA().issue_cert("localhost")
+    both = tmp_path / "both.pem"
+    both.write_bytes(key.private_bytes(*form) + certificate.cert_chain_pems[0].bytes())
+
+    with pytest.raises(ConfigurationError, match="the key without a password"):
+        serving.checked_certificate(both, None)
+
+
 @pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 loopback")
 @pytest.mark.anyio
 async def test_an_ipv6_address_stands_in_brackets() -> None:
@@ -153,7 +271,14 @@ def test_the_command_prints_one_line_when_it_accepts_connections(
     code = main(["serve", "--demo", "--zones", "3", "--page-size", "2", "--latency", "5", "--limit", "none", "--echo"])
 
     assert (0, "http://address\n") == (code, capsys.readouterr().out)
-    assert {"host": "127.0.0.1", "port": 8080, "path": "/api_json.html"} == calls[0]
+    assert {
+        "host": "127.0.0.1",
+        "port": 8080,
+        "path": "/api_json.html",
+        "cert": None,
+        "key": None,
+        "connections": None,
+    } == calls[0]
 
 
 def test_without_its_extra(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -91,7 +91,7 @@ class Account:
             if self.url or self.email or self.token_file or self.profile:
                 raise Usage("--demo is an account of its own: leave out --url, --email, --token-file and --profile")
             return Settings(url="emulator:", credentials=DEMO)
-        token = self.token_file and _token(self.token_file)
+        token = self.token_file and token_of(self.token_file)
         try:
             return found_settings(self.url, email=self.email, token=token, profile=self.profile)
         except ConfigurationError as error:
@@ -112,7 +112,8 @@ class Account:
         )
 
 
-def _token(name: str) -> str:
+def token_of(name: str) -> str:
+    """The key in this file, or on standard input."""
     try:
         token = (sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")).strip()
     except (OSError, UnicodeDecodeError) as error:

@@ -43,6 +43,9 @@ _LEFT: Final = re.compile(r";\s*r=(\d{1,9})\s*;\s*t=(\d{1,9})")
 
 _ADDRESS: Final = ("the network address",)
 
+# So many windows are kept where most of them are in use; one principal has two or three.
+_MOST_WINDOWS: Final = 4096
+
 # A service that says longer than this is not believed for longer.
 _LONGEST_HOLD: Final = 86_400.0
 
@@ -61,7 +64,11 @@ class _Loop:
             if len(self.windows) >= self._tidy:
                 # A web application acts as ever more principals: those that have nothing out are forgotten.
                 self.windows = {key: window for key, window in self.windows.items() if not window.idle}
-                self._tidy = max(1024, 2 * len(self.windows))
+                # A gateway is shown made-up ones: beyond this, the oldest are forgotten, whatever they used.
+                spare = [key for key, window in self.windows.items() if not (window.under_way or window.waiting)]
+                for old in spare[: max(0, len(self.windows) - _MOST_WINDOWS)]:
+                    del self.windows[old]
+                self._tidy = max(1024, min(2 * len(self.windows), _MOST_WINDOWS + 1024))
             window = self.windows[key] = Window(rate, room=pace.room(rate))
         elif rate.calls < window.rate.calls:
             window.narrow(rate, pace.room(rate))
