@@ -7,7 +7,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -41,11 +42,25 @@ def serving(app: Any, path: str = "/api_json.html") -> Iterator[str]:
 @contextmanager
 def demo_server(*options: str) -> Iterator[str]:
     """`cfclient serve --demo` in another process, on a free port; its address."""
-    command = [sys.executable, "-m", "cfclient", "serve", "--demo", "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdout is not None
+    with server("--demo", *options) as url:
+        yield url
+
+
+@contextmanager
+def server(*options: str, log: Path | None = None) -> Iterator[str]:
+    """`cfclient serve` in another process, on a free port; its address.
+
+    Args:
+        options: of the command.
+        log: a file for its standard error.
+    """
+    command = [sys.executable, "-m", "cfclient", "serve", "--port", "0", *options]
+    with ExitStack() as stack:
+        errors = None if log is None else stack.enter_context(log.open("wb"))
+        process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True))
+        assert process.stdout is not None
         try:
-            yield server.stdout.readline().strip()
+            yield process.stdout.readline().strip()
         finally:
-            server.terminate()
-            server.wait(timeout=30)
+            process.terminate()
+            process.wait(timeout=30)
