@@ -9,6 +9,7 @@
 #   make clients   other people's clients of version 4, which some slow tests run
 #   make chaos   audits, writes and cancelled calls over sockets that fail; a few minutes, and a table
 #   make soak    three minutes and a half at full speed; does memory grow, are sockets left?
+#   make api     records the public API anew; make cost: what a fixed workload costs, for this Python
 #   make fuzz RUNS=1000000   bytes as replies and as requests, with atheris; on Python 3.11 only
 
 PYTHON ?= python3
@@ -20,7 +21,7 @@ RUNS ?= 1000000
 SEED ?=
 SIMULATE_ARGS ?=
 
-.PHONY: demo test check bench simulate chaos soak fuzz
+.PHONY: demo test check bench simulate chaos soak fuzz api cost
 
 demo: $(VENV)/.demo
 	@$(BIN)/cfclient audit --demo; code=$$?; [ $$code -eq 1 ] || exit $$code
@@ -46,6 +47,12 @@ chaos: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak
+
+api: $(VENV)/.dev
+	$(BIN)/python -m tests.api --record
+
+cost: $(VENV)/.dev
+	$(BIN)/python -m tests.cost --record
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris==3.0.0; python_version < '3.12'"
