@@ -30,9 +30,11 @@ class Peer(Protocol):
 
     async def fetch(self, body: bytes, path: str) -> int:
         """How many bytes the answer to this form has, read whole and not decoded."""
+        ...
 
     async def zone(self, name: str) -> int:
         """How many records a zone has, whose settings are read too; decoded."""
+        ...
 
 
 def form(action: str, **parameters: object) -> bytes:

@@ -68,7 +68,7 @@ _warned: set[Path] = set()
 
 def _stored(path: Path) -> Mapping[str, Any]:
     """What the file says; one that holds a key and can be read by others earns a warning, once."""
-    reason, data = "", dict[str, Any]()
+    reason, data, warning = "", dict[str, Any](), None
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         warning = exposed(path)

@@ -194,7 +194,7 @@ class Bot:
 
 async def main() -> None:
     """Turn after turn, until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("zones", nargs="+", metavar="zone")
     parser.add_argument("--state", type=Path, required=True, help="the database of its bans")
     parser.add_argument("--own", type=ipaddress.ip_network, action="append", default=[], help="a network of your own")

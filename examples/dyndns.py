@@ -66,7 +66,7 @@ async def turn(cf: cfclient.Client, options: argparse.Namespace) -> None:
 
 async def main() -> None:
     """Turn after turn, until SIGINT or SIGTERM."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("zone", help="the zone's name")
     parser.add_argument("name", help="the record's name within the zone, @ for the zone itself")
     parser.add_argument("--ask", required=True, help="a page that answers with the visitor's address")

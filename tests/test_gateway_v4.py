@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def v4(emulator: Emulator) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def behind(**options: Any) -> Any:
+async def behind(**options: Any) -> AsyncIterator[Any]:
     """An HTTP client of a gateway with these options, and the accesses that it told of."""
     told: list[Access] = []
     async with Behind(to="v4", **options).connect() as connect:

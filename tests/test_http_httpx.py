@@ -920,6 +920,7 @@ async def test_what_the_caller_handles_keeps_its_traceback() -> None:
 async def test_lanes_say_whether_one_is_to_spare() -> None:
     """Guesses are made only then: they would take a lane from somebody."""
     entered, leave = anyio.Event(), anyio.Event()
+    before = meanwhile = None
 
     async def handler(asked: Asked) -> Answer:
         entered.set()

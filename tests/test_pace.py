@@ -313,6 +313,7 @@ def test_a_hundred_thousand_wait_and_one_more_costs_no_more() -> None:
     async def main() -> tuple[int, int, int]:
         window = Window(Rate(1, 1e6), room=0)
         assert window.take_now(True)
+        waiting = 0
         async with anyio.create_task_group() as tasks:
             for _ in range(100_000):
                 tasks.start_soon(window.take, True)
@@ -831,10 +832,10 @@ def test_made_up_principals_are_not_remembered_for_ever() -> None:
     async def main() -> tuple[int, bool, bool]:
         flood = pacing(Service())
         stuck = pacing(Service(1e6)).http(OTHER)
+        most, kept = 0, list[object]()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(stuck.exchange, ASK)
             await anyio.sleep(0.001)
-            most = 0
             for number in range(6000):
                 await flood.http(Credentials(f"user{number}@example.com", "key")).exchange(ASK)
                 most = max(most, len(flood.home.windows))

@@ -535,7 +535,7 @@ class Strict(Flaky):
                         error = InvalidInput("An identical record already exists. (81058)")
                         error.numbers = (81058,)
                         raise error
-                return await inner.perform(action)
+                return cast("T", await inner.perform(cast("Action[Any]", action)))
 
         outer = self
         return Face()
@@ -923,7 +923,7 @@ def test_a_listing_on_its_way_while_a_record_is_made_does_not_make_it_unknown() 
         page = flaky.emulator.perform(DEMO, act.RecLoadAll(ZONE))
         await backend.perform(NEW)
         cast("Any", backend)._holds.known.listed(("demo@example.com", ZONE), 0, page)
-        flaky.script = [("before", BROKEN)]
+        flaky.script.append(("before", BROKEN))
         with pytest.raises(OutcomeUnknown) as caught:
             await backend.perform(NEW)
         return caught.value
