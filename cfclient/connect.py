@@ -21,13 +21,12 @@ import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
 from .backend import Backend, Connect, Credentials, Token
-from .backends.emulator import DEMO, Emulator
 from .bounds import DEFAULT, Bounds
 from .client import Client
 from .errors import CloudflareError, ConfigurationError, InvalidInput
@@ -38,6 +37,9 @@ from .pace import Pace, Pacing
 from .private import exposed
 from .retry import Holds, Retry, retrying
 from .shapes import integer
+
+if TYPE_CHECKING:
+    from .backends.emulator import Emulator
 
 _log = logging.getLogger("cfclient.connect")
 
@@ -140,7 +142,7 @@ def settings(
 
     address = next(filter(None, places("url")), None) or V4_URL
     if address.startswith("emulator:"):
-        return Settings(url=address, credentials=Credentials(email or DEMO.email, token or DEMO.token))
+        return Settings(url=address, credentials=_demo(email, token))
     if not is_v4(address):
         return Settings(url=address, credentials=Credentials(find("email"), find("token")))
     return Settings(url=address, credentials=_of_today(places("email"), places("token")))
@@ -176,6 +178,13 @@ def _of_today(emails: Iterator[Any], tokens: Iterator[Any]) -> Credentials:
     raise ConfigurationError(_missing("token", ", or set CLOUDFLARE_API_TOKEN"))
 
 
+def _demo(email: str | None, token: Token | None) -> Credentials:
+    """The emulator's own credentials, unless the arguments say otherwise."""
+    from .backends.emulator import DEMO
+
+    return Credentials(email or DEMO.email, token or DEMO.token)
+
+
 def emulator(
     *,
     zones: int = 25,
@@ -195,6 +204,8 @@ def emulator(
         latency: seconds that each call takes.
         clock: what says the time, in seconds since 1970.
     """
+    from .backends.emulator import Emulator
+
     return Emulator.demo(zones=zones, seed=seed, page_size=page_size, limit=limit, latency=latency, clock=clock)
 
 
@@ -306,7 +317,7 @@ async def connect(
                 if not callable(url):
                     raise ConfigurationError(f"url: expected an address or a connect, got {type(url).__name__}")
                 make = url
-                credentials = Credentials(email or DEMO.email, token or DEMO.token)
+                credentials = _demo(email, token)
             else:
                 found = settings(url, email=email, token=token, profile=profile)
                 credentials = found.credentials

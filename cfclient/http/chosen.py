@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import importlib
 from contextlib import AbstractAsyncContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, cast
 
-from cfclient.errors import ConfigurationError
+from cfclient.errors import ConfigurationError, MisusedClient
 
-from . import Http
+from . import Http, Reply, Request
 
 if TYPE_CHECKING:
     import aiohttp
     import httpx
     import httpx2
     from pyreqwest.client import Client, ClientBuilder
+
+    from .httpx import Lanes
 
 __all__ = ["Chosen", "chosen"]
 
@@ -45,6 +48,41 @@ def _class(library: str, name: str) -> Any:
         raise ConfigurationError(f"http={library!r} needs one more package: {extra}") from None
 
 
+class _WhenUsed:
+    """The default adapter, made at the first exchange: loading httpx takes longer than all else of a start."""
+
+    def __init__(self, *, trust_env: bool) -> None:
+        self._trust_env = trust_env
+        self._lanes: Lanes | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "not used yet"
+        return f"<Lanes {state}>" if self._lanes is None else repr(self._lanes)
+
+    def spare(self) -> bool:
+        """Whether a further exchange would take a lane from nobody."""
+        return self._lanes is None or self._lanes.spare()
+
+    async def exchange(self, request: Request, /) -> Reply:
+        """The reply; see `Lanes.exchange`."""
+        if self._lanes is None:
+            if self._closed:
+                raise MisusedClient("this HTTP adapter is closed: open a new one")
+            self._lanes = _class("httpx", "Lanes")(trust_env=self._trust_env)
+        return await self._lanes.exchange(request)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, _type: type[BaseException] | None, _value: BaseException | None, _traceback: TracebackType | None
+    ) -> None:
+        self._closed = True
+        if self._lanes is not None:
+            await self._lanes.aclose()
+
+
 def chosen(http: Chosen, *, trust_env: bool = False) -> AbstractAsyncContextManager[Http]:
     """The adapter for the time of a block; what was given is not closed.
 
@@ -55,6 +93,8 @@ def chosen(http: Chosen, *, trust_env: bool = False) -> AbstractAsyncContextMana
         name = http or "httpx"
         if name not in _OWN:
             raise ConfigurationError(f"http={name!r} is not known: expected one of {', '.join(_OWN)}, or a client")
+        if name == "httpx":
+            return _WhenUsed(trust_env=trust_env)
         return cast("AbstractAsyncContextManager[Http]", _class(name, _OWN[name])(trust_env=trust_env))
     if trust_env:
         raise ConfigurationError("trust_env is for adapters that are made here; the one that was given has its own")
