@@ -43,7 +43,7 @@ FLOORS: dict[str, int] = {
     "http.httpx": 6,
     "http.aiohttp": 7,
     "http.pyreqwest": 7,
-    "http.chosen": 5,
+    "http.chosen": 7,
     "backends": 4,
     "wire": 5,
     "bulk": 5,
