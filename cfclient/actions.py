@@ -196,7 +196,7 @@ class RecLoadAll(Action[models.Page[models.Record]]):
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
     offset: int = attrs.field(default=0, converter=_offset, kw_only=True, metadata=wire("o", omit=0))
     #: a hint, on no wire: version 1 chooses itself
-    size: int | None = attrs.field(default=None, converter=_size, kw_only=True)
+    size: int | None = attrs.field(default=None, converter=_size, kw_only=True, eq=False)
 
 
 def _zones(value: str | Iterable[str]) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ import anyio
 import attrs
 
 from . import wire
-from .actions import ACTIONS, Action, on_wire
+from .actions import ACTIONS, Action, RecLoadAll, on_wire
 from .backend import Backend, Connect, Credentials
 from .errors import (
     AmbiguousZone,
@@ -52,6 +52,8 @@ HEALTH: Final = "/healthz"
 
 # How many seconds a request's body may take.
 _PATIENCE: Final = 30.0
+#: how many records a reply listed (§3.3)
+PAGE: Final = 180
 
 _log = logging.getLogger("cfclient.gateway")
 
@@ -275,7 +277,11 @@ class Gateway:
         for key, value in cls.fixed.items() if cls is not None else ():
             if given.get(key, value).strip() != value:
                 raise InvalidInput(f"{key}={given[key][:40]!r} is not valid: expected {value!r}", code="E_INVLDINPUT")
-        return wire.parse(given), self._connect(credentials)
+        asked = wire.parse(given)
+        if isinstance(asked, RecLoadAll):
+            # Old tools count on pages of this size.
+            asked = attrs.evolve(asked, size=PAGE)
+        return asked, self._connect(credentials)
 
 
 def _in_its_words(error: ApiError, cls: type[Action[Any]] | None) -> ApiError:

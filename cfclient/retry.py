@@ -42,7 +42,7 @@ from .errors import (
     RateLimited,
     UnexpectedAnswer,
 )
-from .models import HOST_TYPES, Page, Record
+from .models import HOST_TYPES, Page, Record, RecordType
 from .shapes import canonical
 
 __all__ = ["REPEATABLE", "Attempt", "Fault", "Holding", "Holds", "Retry", "fault_of", "retrying"]
@@ -582,15 +582,26 @@ def _is_gone(error: CloudflareError) -> bool:
     return isinstance(error, ApiError) and error.msg.lower().startswith("invalid record id")
 
 
+# What a service may have made of a type: version 4 keeps an SPF record as TXT.
+_KEPT_AS: Final[Mapping[RecordType, RecordType]] = {RecordType.SPF: RecordType.TXT}
+
+
 def _would_make(action: RecNew, record: Record) -> bool:
     """Whether the record is what this action asks for, however the service spells it."""
     name, content = as_written(action)
     shown = record.content
     if action.type in HOST_TYPES:
         content, shown = canonical(content), canonical(shown)
+    elif record.type is RecordType.TXT and shown != content:
+        shown = shown.removeprefix('"').removesuffix('"')
+    # Where the zone is given by its id, only the record knows its name.
+    zones = {action.zone, record.zone_name or action.zone}
+    names = {canonical(name), *(canonical(f"{name}.{zone}") for zone in zones)}
+    if name == action.zone:
+        names |= set(map(canonical, zones))
     return (
-        record.type is action.type
-        and canonical(record.name) in {canonical(name), canonical(f"{name}.{action.zone}")}
+        record.type in {action.type, _KEPT_AS.get(action.type)}
+        and canonical(record.name) in names
         and shown == content
         and action.prio in {None, record.prio}
     )

@@ -723,3 +723,15 @@ def test_whatever_is_sent_the_reply_is_one_of_the_api(query: dict[str, str], bod
         text = text[text.index("(") + 1 : -2]
     assert reply.status_code in {200, 400}
     assert json.loads(text)["result"] == "error"
+
+
+@pytest.mark.anyio
+async def test_old_tools_get_pages_of_the_size_that_they_count_on() -> None:
+    """Whatever the backend would send unless told."""
+    service = Recorder(models.Page())
+    async with caller(gateway(service.connect)) as client:
+        await client.post(PATH, data={"a": "rec_load_all", "z": "example.com", "tkn": "k", "email": "a@example.com"})
+
+    ((_, asked),) = service.asked
+    assert isinstance(asked, act.RecLoadAll)
+    assert 180 == asked.size

@@ -461,7 +461,7 @@ def test_what_is_remembered_is_bounded() -> None:
     [
         (no(401, 10000, "Authentication error"), Unauthorized, "E_UNAUTH", r"Authentication error \(10000\)"),
         (no(403, 9109, "Invalid access token"), Unauthorized, "E_UNAUTH", "it takes the permission Zone > Zone > Read"),
-        (no(400, 9103, "Unknown X-Auth-Key or X-Auth-Email"), Unauthorized, "E_UNAUTH", "9103"),
+        (no(403, 9103, "Unknown X-Auth-Key or X-Auth-Email"), Unauthorized, "E_UNAUTH", r"X-Auth-Email \(9103\) \(E_"),
         (
             no(
                 400,
@@ -904,7 +904,7 @@ async def test_stats_are_read_from_one_row(fake: Fake) -> None:
     traffic = stats.trafficBreakdown
     assert traffic is not None
     assert models.Traffic(regular=33, threat=3, crawler=7) == traffic.pageviews
-    assert models.Traffic(regular=12, threat=0, crawler=0) == traffic.uniques
+    assert models.Traffic(regular=12) == traffic.uniques
     assert (models.Served(cloudflare=1.0, user=3.0), models.Served(cloudflare=60, user=40)) == (
         stats.bandwidthServed,
         stats.requestsServed,

@@ -179,7 +179,7 @@ def _traffic(row: _Row) -> dict[str, Any]:
     return {
         "trafficBreakdown": TrafficBreakdown(
             pageviews=Traffic(regular=max(0, count("pageViews") - crawler), threat=count("threats"), crawler=crawler),
-            uniques=Traffic(regular=int(uniques) if isinstance(uniques, int | float) else None, threat=0, crawler=0),
+            uniques=Traffic(regular=int(uniques) if isinstance(uniques, int | float) else None),
         ),
         "bandwidthServed": Served(cloudflare=size / 1024, user=(count("bytes") - size) / 1024),
         "requestsServed": Served(cloudflare=cached, user=count("requests") - cached),

@@ -103,6 +103,8 @@ def is_graph(body: bytes) -> bool:
 
 #: the credentials, or what they may do; 6003 (HTTP 400) only with one of the chain below
 _UNAUTHORIZED: Final = frozenset({9103, 9106, 9107, 9109, 10000})
+#: who asks is not known at all, whatever they may do
+_UNKNOWN_CALLER: Final = frozenset({6003, 9103, 9106, 9107})
 _BAD_HEADERS: Final = frozenset({6102, 6103, 6111})
 _LIMITED: Final = frozenset({971, 10100})
 #: no such zone, or none that these credentials may see; 7003: the path holds no id
@@ -174,6 +176,8 @@ def _refused(action: str, status: int, errors: list[Mapping[str, Any]], hide: It
 
 def _lacking(error: ApiError, status: int, needs: Permission) -> ApiError:
     """The same, naming the permission that is missing where it is one."""
+    if _UNKNOWN_CALLER & set(error.numbers):
+        return error
     if status == 403 or (isinstance(error, Unauthorized) and _PERMISSION_WORDS.search(error.msg)):
         error.msg += f"; it takes the permission {needs.value}"
         error.args = (error.msg,)

@@ -1,0 +1,233 @@
+"""Asking version 4 again: a service that refuses exact duplicates settles what became of a lost create."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import h11
+import pytest
+from anyio.abc import AnyByteStream
+
+import cfclient
+from cfclient import models
+from cfclient.backend import departed
+from cfclient.errors import ConnectionFailed, OutcomeUnknown, RateLimited
+from cfclient.http import Reply, Request
+from cfclient.http.httpx import Lanes, Timeouts
+from cfclient.retry import Retry
+from tests import loopback
+from tests.test_retry import on_mock_clock
+from tests.v4fake import BASE, URL, ZONE, Fake, no
+
+TOKEN = "a-token"
+LOST = ConnectionFailed("reset", maybe_carried_out=True)
+
+
+class Losing:
+    """An adapter that loses answers: of each request to a place, by its script."""
+
+    def __init__(self, fake: Fake, method: str, *script: str) -> None:
+        self.fake = fake
+        self.method = method
+        self.script = list(script)
+        self.times: list[float] = []
+
+    async def exchange(self, request: Request, /) -> Reply:
+        await anyio.lowlevel.checkpoint()
+        if request.method != self.method or "dns_records" not in request.url:
+            return await self.fake.exchange(request)
+        departed()
+        self.times.append(anyio.current_time())
+        lost = self.script.pop(0) if self.script else "never"
+        if lost == "before":
+            raise LOST
+        reply = await self.fake.exchange(request)
+        if lost == "after":
+            raise LOST
+        return reply
+
+
+def run(http: Any, call: Callable[[cfclient.Client], Any], **options: Any) -> Any:
+    """The answer to a call of a client that asks again, on a clock that jumps; an `OutcomeUnknown` as it is."""
+
+    async def main() -> Any:
+        async with cfclient.connect(URL, token=TOKEN, http=http, retry=Retry(draw=lambda: 1.0, **options)) as cf:
+            try:
+                return await call(cf)
+            except OutcomeUnknown as error:
+                return error
+
+    return on_mock_clock(main)
+
+
+def _new(cf: cfclient.Client) -> Any:
+    return cf.rec_new("example.com", "A", "www", "192.0.2.1")
+
+
+@pytest.mark.parametrize("lost", ["after", "before"])
+def test_a_lost_create_is_asked_once_more(lost: str) -> None:
+    """Refused as a duplicate it was created before; accepted it is created now: one record either way."""
+    fake = Fake()
+
+    made = run(Losing(fake, "POST", lost), _new)
+
+    assert [made.rec_id] == list(fake.records)
+    assert ("www.example.com", "192.0.2.1") == (made.name, made.content)
+
+
+def test_the_one_repeat_waits_until_things_have_settled() -> None:
+    """The first request's connection has ended by then, and what it began has had its time."""
+    http = Losing(Fake(), "POST", "after")
+
+    run(http, _new, settle=2.0)
+
+    assert 2.0 == http.times[1] - http.times[0]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda cf: cf.rec_new("example.com", "SPF", "@", "v=spf1 -all"),
+        lambda cf: cf.rec_new("example.com", "TXT", "@", "v=spf1 -all"),
+        lambda cf: cf.rec_new(ZONE, "A", "www", "192.0.2.1"),
+        lambda cf: cf.rec_new(ZONE, "A", "@", "192.0.2.1"),
+        lambda cf: cf.rec_new("example.com", "CAA", "@", '0 issue "ca.example"'),
+    ],
+)
+def test_the_record_is_known_again_however_the_service_keeps_it(call: Callable[[cfclient.Client], Any]) -> None:
+    """SPF as TXT, text in quotes, a zone by its id."""
+    fake = Fake()
+    http = Losing(fake, "POST", "after")
+
+    async def exchange(request: Request, /) -> Reply:
+        reply = await Losing.exchange(http, request)
+        for one in fake.records.values():
+            if one["type"] == "TXT" and request.method == "GET":
+                one["content"] = '"v=spf1 -all"'
+            if one["type"] == "CAA":
+                one["content"] = '0 issue "ca.example"'
+        return reply
+
+    http.exchange = exchange  # type: ignore[method-assign]  # what is kept is spelt otherwise
+    made = run(http, call)
+
+    assert [made.rec_id] == list(fake.records)
+
+
+def test_a_second_create_that_is_lost_too_is_looked_for() -> None:
+    """As on a service that takes duplicates; what is not known from before is said to be unknown."""
+    fake = Fake()
+
+    async def listed(cf: cfclient.Client) -> Any:
+        await cf.records("example.com").all()
+        return await _new(cf)
+
+    found = run(Losing(fake, "POST", "after", "before"), listed)
+    unknown = run(Losing(Fake(), "POST", "after", "before"), _new)
+
+    assert [found.rec_id] == list(fake.records)
+    assert isinstance(unknown, OutcomeUnknown)
+    assert 1 == len(unknown.seen)
+
+
+def test_a_second_create_that_is_refused_for_another_reason_proves_nothing() -> None:
+    """It is looked for as well."""
+    fake = Fake()
+    fake.rules["POST", f"/zones/{ZONE}/dns_records"] = no(400, 81053, "A record with that host already exists.")
+
+    unknown = run(Losing(fake, "POST", "before"), _new)
+
+    assert isinstance(unknown, OutcomeUnknown)
+    assert () == unknown.seen
+
+
+@pytest.mark.parametrize("listing", [Reply(status=400, body=b'{"success":false}'), None])
+def test_a_duplicate_that_is_not_found_is_unknown(listing: Reply | None) -> None:
+    """Whether looking for it fails, or shows nothing."""
+    fake = Fake()
+    if listing is not None:
+        fake.rules["GET", f"/zones/{ZONE}/dns_records"] = listing
+    fake.rules["POST", f"/zones/{ZONE}/dns_records"] = no(400, 81058, "An identical record already exists.")
+
+    unknown = run(Losing(fake, "POST", "before"), _new)
+
+    assert isinstance(unknown, OutcomeUnknown)
+
+
+def test_a_duplicate_is_refused_where_nothing_was_lost() -> None:
+    """At once, and with the service's own words."""
+    fake = Fake()
+    fake.add(name="www.example.com")
+
+    with pytest.raises(cfclient.InvalidInput, match="81058"):
+        run(Losing(fake, "POST"), _new)
+
+
+def test_a_repeated_delete_that_finds_nothing_has_succeeded() -> None:
+    """81044 after a lost answer; without one it is a refusal."""
+    fake = Fake()
+    made = fake.add()
+
+    assert None is run(Losing(fake, "DELETE", "after"), lambda cf: cf.rec_delete("example.com", made["id"]))
+    with pytest.raises(cfclient.InvalidInput, match="Invalid record id"):
+        run(Losing(fake, "DELETE"), lambda cf: cf.rec_delete("example.com", made["id"]))
+
+
+def test_a_limit_is_waited_for() -> None:
+    """As long as it says."""
+    fake = Fake()
+    replies = [no(429, 10100, "More than 1200 requests per 300 seconds", None, **{"retry-after": "37"})]
+    times: list[float] = []
+
+    class Limiting:
+        async def exchange(self, request: Request, /) -> Reply:
+            await anyio.lowlevel.checkpoint()
+            times.append(anyio.current_time())
+            return replies.pop() if replies else await fake.exchange(request)
+
+    zones = run(Limiting(), lambda cf: cf.zones().all())
+
+    assert 1 == len(zones)
+    assert 37.0 == times[1] - times[0]
+    with pytest.raises(RateLimited):
+        replies.append(no(429, 10100, "More", None, **{"retry-after": "4000"}))
+        run(Limiting(), lambda cf: cf.zones().all())
+
+
+@pytest.mark.anyio
+async def test_a_lost_create_is_asked_again_when_its_connection_has_ended() -> None:
+    """So that the first request cannot be carried out behind the second one."""
+    fake, ended = Fake(), anyio.Event()
+    creates: list[bool] = []
+
+    async def script(stream: AnyByteStream) -> None:
+        http = h11.Connection(h11.SERVER)
+        while True:
+            asked = await loopback._read(http, stream)
+            if asked.method == "POST":
+                creates.append(ended.is_set())
+                if len(creates) == 1:
+                    try:
+                        await stream.receive()
+                    finally:
+                        ended.set()
+            path = asked.target
+            reply = await fake.exchange(Request(method=asked.method, url=f"http://x{path}", body=asked.body))
+            head = h11.Response(status_code=reply.status, headers=[("content-length", str(len(reply.body)))])
+            out = http.send(head)
+            await stream.send(b"".join([out, http.send(h11.Data(reply.body)), http.send(h11.EndOfMessage())]))
+            http.start_next_cycle()
+
+    policy = Retry(settle=0.001, first=0.001)
+    async with loopback.listen(script) as server, Lanes(timeouts=Timeouts(read=0.3)) as lanes:
+        url = server.url.partition("/api_json")[0] + BASE
+        async with cfclient.connect(url, token=TOKEN, http=lanes, retry=policy) as cf:
+            made = await _new(cf)
+
+    assert [False, True] == creates
+    assert isinstance(made, models.Record)
+    assert [made.rec_id] == list(fake.records)
+    assert "192.0.2.1" == json.loads(fake.asked[-1].body)["content"]
