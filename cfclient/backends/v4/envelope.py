@@ -225,6 +225,8 @@ def read(action: str, reply: Reply, result: Any, *, needs: Permission, hide: Ite
         if status == 429:
             raise _limited(RateLimited("too many requests (HTTP 429)", action=action), reply) from None
         raise _no_reply(action, reply, no_json(body, status), hide, transient=is_transient(status)) from None
+    if status == 429 and not isinstance(refusal.success, bool):
+        raise _limited(RateLimited("too many requests (HTTP 429)", action=action), reply)
     if not isinstance(refusal.success, bool) or 300 <= status < 400:
         what = "the answer is JSON, but not a reply of this API: it has no `success`"
         raise _no_reply(action, reply, what, hide, transient=status >= 500)
