@@ -507,24 +507,28 @@ class _Retrying:
         same.asking += 1
         try:
             return cast("Record", await self._asked(call, self._backend.perform))
-        except ApiError as error:
-            if not self._duplicate & set(error.numbers):
-                if isinstance(error, RateLimited):
-                    raise self._unknown(action, f"no answer came, and asking once more failed ({error})", ()) from doubt
-                raise
-            refusal = error
         except CloudflareError as error:
-            raise self._unknown(action, f"no answer came, twice ({error})", ()) from doubt
+            failure = error
         finally:
             same.asking -= 1
+        if isinstance(failure, RateLimited):
+            raise self._unknown(action, f"no answer came, and asking once more failed ({failure})", ()) from doubt
+        refusal = failure if isinstance(failure, ApiError) else None
+        duplicate = refusal is not None and bool(self._duplicate & set(refusal.numbers))
+        if refusal is None:
+            await anyio.sleep(self._policy.settle)
         alike = await self._looked(action, (), doubt)
-        made = [record for record in alike if record.rec_id not in (known or frozenset()) | same.made]
+        before = frozenset[str]() if known is None and duplicate else known
+        made = [record for record in alike if before is not None and record.rec_id not in before | same.made]
         if made and not same.asking:
             return made[0]
-        if alike and not same.asking:
-            raise refusal  # it was there before, so the first attempt was refused as well
-        seen = tuple(record.rec_id for record in alike)
-        raise self._unknown(action, f"no answer came, and asking once more says {refusal}", seen) from doubt
+        # A duplicate of what was there before: the first attempt was refused as well.
+        # Another refusal holds where nothing like it is new: version 4 has a code of its own for a second CNAME.
+        holds = bool(alike) if duplicate else known is not None or not alike
+        if refusal is not None and holds and not same.asking:
+            raise refusal
+        says = f"twice ({failure})" if refusal is None else f"and asking once more says {refusal}"
+        raise self._unknown(action, f"no answer came, {says}", tuple(record.rec_id for record in alike)) from doubt
 
     async def _looked(self, action: RecNew, seen: tuple[str, ...], doubt: CloudflareError) -> list[Record]:
         try:

@@ -60,8 +60,8 @@ def fake() -> Fake:
 
 @asynccontextmanager
 async def opened(http: Any, **options: Any) -> AsyncIterator[Client]:
-    """A client of version 4; nothing is asked twice."""
-    given = {"token": TOKEN, "retry": None, "url": URL, **options}
+    """A client of version 4; nothing is asked twice, or waits for its turn."""
+    given = {"token": TOKEN, "retry": None, "pace": None, "url": URL, **options}
     async with cfclient.connect(given.pop("url"), http=http, **given) as cf:
         yield cf
 

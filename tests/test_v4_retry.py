@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import attrs
 import h11
 import pytest
 from anyio.abc import AnyByteStream
@@ -54,7 +55,8 @@ def run(http: Any, call: Callable[[cfclient.Client], Any], **options: Any) -> An
     """The answer to a call of a client that asks again, on a clock that jumps; an `OutcomeUnknown` as it is."""
 
     async def main() -> Any:
-        async with cfclient.connect(URL, token=TOKEN, http=http, retry=Retry(draw=lambda: 1.0, **options)) as cf:
+        policy = Retry(draw=lambda: 1.0, **options)
+        async with cfclient.connect(URL, token=TOKEN, http=http, retry=policy, pace=None) as cf:
             try:
                 return await call(cf)
             except OutcomeUnknown as error:
@@ -104,44 +106,79 @@ def test_the_record_is_known_again_however_the_service_keeps_it(call: Callable[[
 
     async def exchange(request: Request, /) -> Reply:
         reply = await Losing.exchange(http, request)
-        for one in fake.records.values():
-            if one["type"] == "TXT" and request.method == "GET":
-                one["content"] = '"v=spf1 -all"'
+        body = json.loads(reply.body)
+        for one in body["result"] if request.method == "GET" and "dns_records" in request.url else ():
+            if one["type"] == "TXT":
+                one["content"] = f'"{one["content"]}"'
             if one["type"] == "CAA":
                 one["content"] = '0 issue "ca.example"'
-        return reply
+        return attrs.evolve(reply, body=json.dumps(body).encode())
 
-    http.exchange = exchange  # type: ignore[method-assign]  # what is kept is spelt otherwise
+    http.exchange = exchange  # type: ignore[method-assign]  # what is kept is shown otherwise
     made = run(http, call)
 
     assert [made.rec_id] == list(fake.records)
 
 
-def test_a_second_create_that_is_lost_too_is_looked_for() -> None:
-    """As on a service that takes duplicates; what is not known from before is said to be unknown."""
-    fake = Fake()
+async def _listed(cf: cfclient.Client) -> Any:
+    await cf.records("example.com").all()
+    return await _new(cf)
 
-    async def listed(cf: cfclient.Client) -> Any:
-        await cf.records("example.com").all()
-        return await _new(cf)
 
-    found = run(Losing(fake, "POST", "after", "before"), listed)
-    unknown = run(Losing(Fake(), "POST", "after", "before"), _new)
+@pytest.mark.parametrize("script", [("after", "before"), ("before", "after")])
+def test_a_second_create_that_is_lost_too_is_looked_for(script: tuple[str, str]) -> None:
+    """As on a service that takes duplicates; where the zone was never listed, nobody knows whose it is."""
+    fake, other = Fake(), Fake()
+
+    found = run(Losing(fake, "POST", *script), _listed)
+    unknown = run(Losing(other, "POST", *script), _new)
 
     assert [found.rec_id] == list(fake.records)
     assert isinstance(unknown, OutcomeUnknown)
-    assert 1 == len(unknown.seen)
+    assert "no answer came, twice (" in str(unknown)
+    assert list(other.records) == list(unknown.seen)
 
 
-def test_a_second_create_that_is_refused_for_another_reason_proves_nothing() -> None:
-    """It is looked for as well."""
+def test_a_second_create_that_is_refused_for_another_reason() -> None:
+    """That reason it is where nothing like it is there: the first one was refused too, or never came."""
     fake = Fake()
+    fake.rules["POST", f"/zones/{ZONE}/dns_records"] = no(400, 9007, "Content for A record must be an IPv4 address.")
+
+    with pytest.raises(cfclient.InvalidInput, match="9007"):
+        run(Losing(fake, "POST", "before"), _new)
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_a_second_cname_is_refused_with_a_code_of_its_own(listed: bool) -> None:
+    """Which may be the first attempt's doing, so it is looked for: a new one is ours, others are nobody knows whose."""
+    fake = Fake()
+
+    def taken(request: Request) -> Reply:
+        if fake.records:
+            return no(400, 81053, "An A, AAAA, or CNAME record with that host already exists.")
+        fake.add(**{"type_": "CNAME", **json.loads(request.body)})
+        return Reply(status=502, body=b"<html>")
+
+    fake.rules["POST", f"/zones/{ZONE}/dns_records"] = taken
+
+    async def call(cf: cfclient.Client) -> Any:
+        if listed:
+            await cf.records("example.com").all()
+        return await cf.rec_new("example.com", "CNAME", "www", "example.net")
+
+    made = run(fake, call)
+
+    assert ([made.rec_id] if listed else list(made.seen)) == list(fake.records)
+
+
+def test_a_refusal_holds_where_what_is_there_is_older() -> None:
+    """The first attempt was refused as well."""
+    fake = Fake()
+    fake.add(name="www.example.com")
     fake.rules["POST", f"/zones/{ZONE}/dns_records"] = no(400, 81053, "A record with that host already exists.")
 
-    unknown = run(Losing(fake, "POST", "before"), _new)
-
-    assert isinstance(unknown, OutcomeUnknown)
-    assert () == unknown.seen
+    with pytest.raises(cfclient.InvalidInput, match="81053"):
+        run(Losing(fake, "POST", "before"), _listed)
 
 
 @pytest.mark.parametrize("listing", [Reply(status=400, body=b'{"success":false}'), None])
@@ -224,7 +261,7 @@ async def test_a_lost_create_is_asked_again_when_its_connection_has_ended() -> N
     policy = Retry(settle=0.001, first=0.001)
     async with loopback.listen(script) as server, Lanes(timeouts=Timeouts(read=0.3)) as lanes:
         url = server.url.partition("/api_json")[0] + BASE
-        async with cfclient.connect(url, token=TOKEN, http=lanes, retry=policy) as cf:
+        async with cfclient.connect(url, token=TOKEN, http=lanes, retry=policy, pace=None) as cf:
             made = await _new(cf)
 
     assert [False, True] == creates
