@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ def v4(emulator: Emulator) -> Iterator[str]:
 
 
 @asynccontextmanager
-async def behind(**options: Any) -> AsyncIterator[Any]:
+async def behind(**options: Any) -> AsyncIterator[tuple[Callable[..., Awaitable[Any]], list[Access]]]:
     """An HTTP client of a gateway with these options, and the accesses that it told of."""
     told: list[Access] = []
     async with Behind(to="v4", **options).connect() as connect:
@@ -104,6 +104,27 @@ async def test_one_gateway_serves_many_accounts(v4: str, emulator: Emulator) -> 
     assert not seen[1] & seen[2]
     assert [{"result": "error", "msg": "Unknown token or email", "err_code": "E_UNAUTH"}] * 2 == [wrong, nobody]
     assert ["ok"] * 4 + ["E_UNAUTH"] * 2 == [access.outcome for access in told]
+
+
+@pytest.mark.anyio
+async def test_requests_of_many_accounts_at_once_do_not_mix(v4: str) -> None:
+    """Over connections that they share; one whose key is wrong is refused in between."""
+    async with behind(url=v4) as (ask, _):
+        shown: dict[int, Any] = {}
+
+        async def one_of(number: int) -> None:
+            account = number % 2
+            key = "wrong" if number % 5 == 0 else f"key-{account}"
+            shown[number] = await ask(f"user{account}@example.com", key, a="zone_load_multi")
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(60):
+                tasks.start_soon(one_of, number)
+
+    assert [number % 5 == 0 for number in range(60)] == [shown[number]["result"] == "error" for number in range(60)]
+    for number, reply in shown.items():
+        if number % 5:
+            assert all(name.startswith(f"{number % 2}.") for name in names(reply))
 
 
 @pytest.mark.anyio
