@@ -81,7 +81,12 @@ PACKAGE_lexicon := dns-lexicon
 PACKAGE_libcloud := apache-libcloud
 PACKAGE_octodns := octodns-cloudflare
 
-clients: $(CLIENTS:%=$(VENV)/clients/%/.done)
+clients: $(CLIENTS:%=$(VENV)/clients/%/.done) $(VENV)/clients/node_v1/.done
+
+# A client of version 1 for Node, where there is one: the gateway serves it.
+$(VENV)/clients/node_v1/.done:
+	mkdir -p $(@D)
+	if command -v npm >/dev/null; then npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(@D) cloudflare@0.0.8 && touch $@; fi
 
 $(VENV)/clients/%/.done: tests/clients/constraints.txt | $(VENV)/.dev
 	rm -rf $(@D)

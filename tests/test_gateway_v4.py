@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import socket
 import ssl
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -348,6 +350,45 @@ async def test_libcloud_drives_all_of_its_actions_that_version_4_has() -> None:
     # What is no more is an error of libcloud's, with the reason.
     assert "deleted again" in saw
     assert "cf.threat_score is always 0 now" in saw["ip_lkup"]
+
+
+@pytest.mark.slow
+def test_a_client_for_node_drives_all_of_its_actions() -> None:
+    """SheKnows' `cloudflare` 0.0.8, unmodified: zones, records, settings, purges, lists, and its errors."""
+    folder = Path(sys.prefix) / "clients" / "node_v1"
+    node = shutil.which("node")
+    if node is None or not (folder / ".done").is_file():
+        pytest.skip("Node or its client of version 1 is not installed: make clients")
+    with (
+        server("--as", "v4", "--zones", "3") as v4,
+        server("--to", "v4", "--url", v4, "--access-log", "none") as address,
+    ):
+
+        async def zones() -> list[models.Zone]:
+            async with cfclient.connect(v4, email="demo@example.com", token="demo-key") as cf:
+                return await cf.zones().all()
+
+        found = anyio.run(zones)
+        name = found[1].zone_name
+        done = subprocess.run(
+            [node, str(HERE / "clients" / "node_v1.js"), str(folder), address, name],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert "" == done.stderr
+        saw: dict[str, Any] = json.loads(done.stdout)
+
+    made = saw["made"][0]
+    assert ([zone.zone_name for zone in found], {name: found[1].zone_id}) == (saw["zones"], saw["checked"])
+    assert ([made, "A", "192.0.2.20", 1], [made, "192.0.2.21", "1"]) == (saw["made"], saw["edited"])
+    assert [made, f"from-node.{name}"] in saw["after"]
+    assert (saw["before"] + 1, True, "high") == (len(saw["after"]), saw["stats"], saw["settings"])
+    assert [] == saw["done"]
+    words = ["Invalid record id.", "Invalid zone.", "threat scores", "Auto Minify"]
+    assert all(said.startswith("error: ") and word in said for word, said in zip(words, saw["gone"], strict=True))
+    assert "error: Unknown token or email" == saw["wrong"]
 
 
 @pytest.mark.slow
