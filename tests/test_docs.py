@@ -1,74 +1,159 @@
-"""What the README shows is run: its Python blocks against the emulator, its tree of errors against the classes."""
+"""What README and docs show is run: Python and commands against the emulator, tables against what they list."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import inspect
 import io
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import respx
 
 import cfclient
 from cfclient import errors
+from tests import documents
+from tests.documents import PAGES, ROOT, Block, Command, Terminal, blocks, commands
 
-ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 
-ACCOUNT = {
-    "accounts": [
-        {
-            "zones": [
-                {"zone_name": name, "records": [{"type": "A", "name": "www", "content": "10.0.0.1"}]}
-                for name in ("example.com", "example.net")
-            ]
-        }
-    ]
+#: whole pages that another test runs
+ELSEWHERE = {
+    "docs/parquet.md": "tests/test_docs_parquet.py runs it, in one namespace, where duckdb is installed",
 }
 
+#: how a command begins that is not run here, and why
+NOT_RUN = {
+    "pip install": "what is installed is what is tested; the release is installed by the tests of the packages",
+    "python3 -m venv": "the set-up itself, which made the environment that runs this",
+    "make": "a verb of the repository; .ci/run carries them out",
+}
 
-def blocks(language: str) -> list[str]:
-    """The README's blocks in this language."""
-    found = re.findall(r"^```(\w*)\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-    return [source for name, source in found if name == language]
+#: where a Python block is not run, by its first line, and why
+NOT_RUN_PYTHON: dict[str, str] = {}
+
+#: languages that show something which is not carried out
+SHOWN = {"", "toml", "text", "json", "nginx", "ini", "yaml"}
 
 
-def test_there_are_blocks_to_run() -> None:
-    """So that the next tests test something."""
-    assert len(blocks("python")) >= 7
+def name(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def pieces(page: Path) -> list[Block]:
+    """The Python of a page that is run here: what has a title is a file for the page's commands."""
+    return [
+        block
+        for block in blocks(page)
+        if block.language == "python" and block.title is None and block.text.splitlines()[0] not in NOT_RUN_PYTHON
+    ]
+
+
+def skipped(command: Command) -> str | None:
+    return next((start for start in NOT_RUN if re.match(rf"{re.escape(start)}\b", command.text)), None)
+
+
+def lines(page: Path) -> list[Command]:
+    return [command for block in blocks(page) if block.language == "console" for command in commands(block)]
+
+
+def of(found: Any) -> list[Any]:
+    """The pages that have some, beside those that are run elsewhere."""
+    return [pytest.param(page, id=name(page)) for page in PAGES if name(page) not in ELSEWHERE and found(page)]
+
+
+@pytest.fixture
+def printed() -> Iterator[io.StringIO]:
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        yield stream
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("source", blocks("python"))
-async def test_a_python_block_runs(source: str) -> None:
-    """As it stands, in a place where a client is open."""
-    emulator = cfclient.Emulator.from_json(ACCOUNT)
-    names = ["example.com", "example.net"]
-    code = compile(source, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+@pytest.mark.parametrize("page", of(pieces))
+async def test_the_python_of_a_page_runs(
+    page: Path, printed: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it stands, in a place where a client is open; what is printed is no error."""
+    monkeypatch.chdir(tmp_path)
+    for variable, value in documents.settings("https://api.cloudflare.com/client/v4").items():
+        monkeypatch.setenv(variable, value)
+    emulator = documents.account()
+    namespace: dict[str, Any] = {"cfclient": cfclient, "names": ["example.com", "example.net"]}
 
-    with respx.mock(assert_all_called=False) as v1, contextlib.redirect_stdout(io.StringIO()) as printed:
-        v1.post("https://v1.example.net/api_json.html").respond(content=b'{"result":"success","msg":null}')
-        async with cfclient.connect(emulator.connect) as cf:
-            namespace: dict[str, Any] = {"cf": cf, "cfclient": cfclient, "names": names}
-            ran = eval(code, namespace)
-            if inspect.iscoroutine(ran):
-                await ran
+    with documents.reachable(emulator):
+        async with cfclient.connect(emulator.connect, email=documents.EMAIL, token=documents.KEY) as cf:
+            for block in pieces(page):
+                printed.truncate(printed.seek(0))
+                namespace |= {"cf": cf, "emulator": emulator}
+                await documents.run_piece(block, namespace)
 
-    assert None is re.search("error(?!=None)", printed.getvalue(), re.IGNORECASE)
-    assert ("print(" in source) == bool(printed.getvalue())
+                text = printed.getvalue()
+                assert None is re.search("error(?!=None)", text, re.IGNORECASE), f"{block}: {text}"
+                assert ("print(" in block.text) == bool(text), f"{block} and what it prints: {text!r}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", of(lambda page: any(skipped(line) is None for line in lines(page))))
+def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    """One after the other in one folder; what they print is what is shown."""
+    with Terminal(tmp_path, documents.account()) as terminal:
+        for block in blocks(page):
+            if block.title is not None:
+                terminal.write(block)
+            elif block.language == "console":
+                for command in commands(block):
+                    if skipped(command) is None:
+                        terminal.run(command)
+
+
+def test_no_block_is_passed_over() -> None:
+    """Each is run, is a file for a command, is shown only, or stands in a table with the reason."""
+    found = [block for page in PAGES for block in blocks(page)]
+    run = [block for page in PAGES for block in pieces(page)]
+    told = [block for block in found if block.language == "console"]
+    files = [block for block in found if block.title is not None]
+    passed = [block for block in found if block.language == "python" and block not in run and block not in files]
+
+    assert set(NOT_RUN_PYTHON) == {block.text.splitlines()[0] for block in passed}
+    assert set(NOT_RUN) == {skipped(line) for page in PAGES for line in lines(page)} - {None}
+    assert set() == {block.language for block in found} - SHOWN - {"python", "console"}
+    assert [] == [str(block) for block in told if not re.match(r"\$ ", block.text)]
+    assert [] == [str(block) for block in found if block.language in SHOWN and block.text.startswith("$ ")]
+    assert set(ELSEWHERE) <= {name(page) for page in PAGES}
+    assert len(run) >= 30
+    assert sum(len(list(commands(block))) for block in told) >= 40
+
+
+def test_a_file_that_is_shown_is_used() -> None:
+    """By a command of its page, which names it."""
+    for page in PAGES:
+        text = "".join(block.text for block in blocks(page))
+        for block in blocks(page):
+            if block.title is not None:
+                named = Path(block.title).name if "/" not in block.title else block.title
+                assert named in text or re.search(r"\bpytest\b", text), str(block)
+
+
+def test_output_that_differs_is_noticed() -> None:
+    """So that comparing means something."""
+    assert documents.matches("a ... d\n...\nz", "a b c d\n1\n2\nz\n")
+    assert documents.matches("a\n...\nz", "a\nz\n")
+    assert not documents.matches("a\nz", "a\nb\nz\n")
+    assert not documents.matches("a", "a\nb\n")
+
+
+def shown(language: str, words: str) -> str:
+    """The README's block in this language that has these words."""
+    return next(block.text for block in blocks(PAGES[0]) if block.language == language and words in block.text)
 
 
 def test_the_tree_of_errors_is_the_tree() -> None:
     """Every class, under its parent."""
-    drawn = next(block for block in blocks("") if block.startswith("CloudflareError"))
     levels: dict[int, str] = {}
     found: dict[str, str] = {}
-    for line in drawn.splitlines():
+    for line in shown("", "CloudflareError").splitlines():
         match = re.match(r"([│├└─ ]*)(\w+)", line)
         assert match is not None
         depth = len(match[1]) // 4
@@ -83,14 +168,19 @@ def test_the_tree_of_errors_is_the_tree() -> None:
 
 def test_the_profile_shown_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is read as it stands."""
-    stored = next(block for block in blocks("toml") if "[profiles" in block)
+    stored = tmp_path / "cfclient" / "config.toml"
+    stored.parent.mkdir()
+    stored.touch(mode=0o600)
+    stored.write_text(shown("toml", "[profiles"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    from cfclient.connect import settings
 
-    assert {"url", "email", "token"} == set(tomllib.loads(stored)["profiles"]["default"])
+    assert "..." == settings(profile="default").credentials.token
 
 
 def test_the_accounts_shown_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read as they stand."""
-    (tmp_path / "accounts.toml").write_text(next(block for block in blocks("toml") if "[accounts" in block))
+    (tmp_path / "accounts.toml").write_text(shown("toml", "[accounts"))
     monkeypatch.setenv("ACME_KEY", "key")
     (account,) = cfclient.read_accounts(tmp_path / "accounts.toml")
 
@@ -99,5 +189,13 @@ def test_the_accounts_shown_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_every_action_is_listed() -> None:
     """By the name of its method."""
-    for name in cfclient.ACTIONS:
-        assert f"`{'async_' if name == 'async' else name}`" in README
+    for action in cfclient.ACTIONS:
+        assert f"`{'async_' if action == 'async' else action}`" in README
+
+
+def test_every_extra_is_listed() -> None:
+    """In the README's table."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    cells = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `")]
+
+    assert set() == set(extras) - {name for cell in cells for name in re.findall(r"`([\w-]+)`", cell)}
