@@ -2,6 +2,7 @@
 #   make demo    the bulk audit on the built-in demo account; its findings are no failure
 #   make test    the tests (PYTEST_ARGS="-k paging" for some of them)
 #   make check   formatting, lint, types, and the direction of imports
+#   make docs    the documentation's site, into site/; warnings are errors, and nothing may load from elsewhere
 #   make bench   the benchmarks
 #   make simulate SEEDS=10000   clients and faults on a mock clock; SEED=123 replays one, step by step
 #   make interop   Prism (npm) between cfclient and the emulator as version 4
@@ -36,6 +37,11 @@ check: $(VENV)/.dev
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
+.PHONY: docs
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	$(BIN)/python -m tests.site site
+
 bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks all
 
@@ -61,6 +67,11 @@ fuzz: $(VENV)/.dev
 $(VENV)/.demo: pyproject.toml constraints.txt
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[cli,server]"
+	@touch $@
+
+$(VENV)/.docs: pyproject.toml constraints.txt
+	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	@touch $@
 
 $(VENV)/.bench: pyproject.toml constraints.txt

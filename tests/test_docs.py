@@ -6,7 +6,6 @@ import contextlib
 import io
 import re
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,17 +63,9 @@ def of(found: Any) -> list[Any]:
     return [pytest.param(page, id=name(page)) for page in PAGES if name(page) not in ELSEWHERE and found(page)]
 
 
-@pytest.fixture
-def printed() -> Iterator[io.StringIO]:
-    with contextlib.redirect_stdout(io.StringIO()) as stream:
-        yield stream
-
-
 @pytest.mark.anyio
 @pytest.mark.parametrize("page", of(pieces))
-async def test_the_python_of_a_page_runs(
-    page: Path, printed: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As it stands, in a place where a client is open; what is printed is no error."""
     monkeypatch.chdir(tmp_path)
     for variable, value in documents.settings("https://api.cloudflare.com/client/v4").items():
@@ -85,9 +76,9 @@ async def test_the_python_of_a_page_runs(
     with documents.reachable(emulator):
         async with cfclient.connect(emulator.connect, email=documents.EMAIL, token=documents.KEY) as cf:
             for block in pieces(page):
-                printed.truncate(printed.seek(0))
                 namespace |= {"cf": cf, "emulator": emulator}
-                await documents.run_piece(block, namespace)
+                with contextlib.redirect_stdout(io.StringIO()) as printed:
+                    await documents.run_piece(block, namespace)
 
                 text = printed.getvalue()
                 assert None is re.search("error(?!=None)", text, re.IGNORECASE), f"{block}: {text}"

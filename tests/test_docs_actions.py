@@ -17,12 +17,14 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 HEAD = """# The 22 actions
 
-Every action of the Client Interface API, version 1, in the order of its document, beside what it is in Python, what a repeat of it does, and how far today's Cloudflare (version 4) carries it out.
-The paragraphs (§) are those of the document.
-Version 1 and the emulator carry out all of them.
+Every action of the Client Interface API, version 1, in the order of its document.
+Beside it stand what it is in Python, what a repeat of it does, and how far version 4 carries it out, today's Cloudflare.
+The paragraphs (§) are those of the document; version 1 and the emulator carry out all of them.
 
-- **Wire** is the parameter's name in a request of version 1, which `cfclient call` takes too; a dash marks a hint that only some backends use and that is on no wire of version 1.
-- **Permissions** are those of the smallest API token for it; Zone Read is for looking up names, and not needed where zone ids are given.
+- **Wire** is the parameter's name in a request of version 1, which `cfclient call` takes too.
+  A dash marks a hint that only some backends use and that is on no wire of version 1.
+- **Permissions** are those of the smallest API token for it.
+  Zone Read is for looking up names, and not needed where zone ids are given.
 
 | § | action | kind | version 4 |
 |---|---|---|---|
@@ -91,7 +93,9 @@ def test_the_page_has_every_action_and_parameter() -> None:
 
     assert [] == [name for name in ACTIONS if f"## {method(name)}\n" not in text]
     assert 22 == text.count("- Version 4: ")
-    assert sum(len(attrs.fields(cls)) for cls in ACTIONS.values()) == len(re.findall(r"^\| `\w+` \| ", text, re.M))
+    assert sum(len(attrs.fields(cls)) for cls in ACTIONS.values()) == len(
+        re.findall(r"^\| `\w+` \| ", text, re.MULTILINE)
+    )
 
 
 def test_the_reference_has_every_public_name() -> None:
