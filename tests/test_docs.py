@@ -20,6 +20,8 @@ README = (ROOT / "README.md").read_text()
 
 #: whole pages that another test runs
 ELSEWHERE = {
+    "docs/gateway.md": "tests/test_docs_gateway.py runs it, with openssl and a server of its own",
+    "docs/migrating-from-v1.md": "tests/migrating.py makes it by carrying each action out",
     "docs/parquet.md": "tests/test_docs_parquet.py runs it, in one namespace, where duckdb is installed",
 }
 
@@ -34,7 +36,7 @@ NOT_RUN = {
 NOT_RUN_PYTHON: dict[str, str] = {}
 
 #: languages that show something which is not carried out
-SHOWN = {"", "toml", "text", "json", "nginx", "ini", "yaml"}
+SHOWN = {"", "toml", "text", "http", "ini"}
 
 
 def name(page: Path) -> str:
