@@ -437,6 +437,18 @@ async def test_a_body_within_the_cap_may_come_in_pieces() -> None:
     assert reply.json()["result"] == "success"
 
 
+_PIECES: list[bytes] = [
+    b"--BOUNDARY\r\n",
+    b"--BOUNDARY--\r\n",
+    b'Content-Disposition: form-data; name="a"\r\n\r\n',
+    b'content-disposition: form-data; filename="x"; name="tkn"\r\n\r\n',
+    b'Content-Disposition: form-data; name="email"\r\n\r\n',
+    b"stats\r\n",
+    b"user@example.com\r\n",
+    b"\r\n\r\n",
+]
+
+
 @pytest.mark.anyio
 @pytest.mark.parametrize("boundary", ["------------------------3a6f", '"a b"'])
 async def test_a_multipart_form_is_understood(boundary: str) -> None:
@@ -453,6 +465,20 @@ async def test_a_multipart_form_is_understood(boundary: str) -> None:
 
     assert "success" == reply.json()["result"], reply.text
     assert [act.Stats("example.com")] == [action for _, action in service.asked]
+
+
+@given(st.binary(max_size=300), st.binary(max_size=20), st.lists(st.sampled_from(_PIECES), max_size=12))
+def test_any_multipart_body_gets_a_reply(noise: bytes, boundary: bytes, pieces: list[bytes]) -> None:
+    """Whatever it holds, and whatever the boundary is."""
+    app = gateway(Recorder(models.Stats()).connect)
+    headers = [(b"content-type", b"multipart/form-data; boundary=" + boundary)]
+    scope = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": headers}
+    body = b"".join([*pieces, noise]).replace(b"BOUNDARY", boundary)
+
+    start, content = anyio.run(drive, app, scope, {"type": "http.request", "body": body})
+
+    assert start["status"] in {200, 400}
+    assert json.loads(content["body"])["result"] in {"success", "error"}
 
 
 @pytest.mark.anyio

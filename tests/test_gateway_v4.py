@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shutil
 import socket
@@ -181,6 +182,43 @@ async def test_refusals_are_in_the_words_of_version_1(v4: str, emulator: Emulato
         assert words in reply["msg"]
 
 
+@pytest.mark.anyio
+async def test_a_name_of_two_accounts_is_not_guessed() -> None:
+    """The refusal lists the ids, and any of them may stand in the name's place."""
+    mine = demo_account(1, 7)[0]
+    twin = attrs.evolve(mine.sites[0], zone=attrs.evolve(mine.sites[0].zone, zone_id="99999999"), records=())
+    theirs = attrs.evolve(mine, email="user@example.com", tokens=(), sites=(twin,))
+    emulator = Emulator([attrs.evolve(mine, member_of=("user@example.com",)), theirs])
+    zone = mine.sites[0].zone.zone_name
+    login = ("demo@example.com", "demo-key")
+    with serving_app(emulator.v4, "/client/v4") as url:
+        async with behind(url=url) as (ask, _):
+            refused = await ask(*login, a="rec_load_all", z=zone)
+            ids = re.findall(r"[0-9a-f]{32}(?= of account)", refused["msg"])
+            found = [await ask(*login, a="rec_load_all", z=ident) for ident in ids]
+
+    assert refused["msg"].startswith("Invalid zone. This name fits 2 zones: give one of these ids in its place: ")
+    assert "E_INVLDINPUT" == refused["err_code"]
+    assert 2 == len(set(ids))
+    assert ["success"] * 2 == [reply["result"] for reply in found]
+
+
+@pytest.mark.anyio
+async def test_a_service_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
+    """The client learns that nothing was carried out, the log why; neither has the key."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        port = bound.getsockname()[1]
+    with caplog.at_level(logging.DEBUG):
+        async with behind(url=f"http://127.0.0.1:{port}/client/v4") as (ask, told):
+            reply = await ask("demo@example.com", "demo-key", a="zone_load_multi")
+
+    assert "The service behind did not answer; the request was not carried out." == reply["msg"]
+    assert ["HTTP 502"] == [access.outcome for access in told]
+    ours = [record for record in caplog.records if record.name.startswith("cfclient.")]
+    assert ours
+    assert not any("demo-key" in record.getMessage() for record in ours)
+
+
 # -- options ------------------------------------------------------------------------------------------
 
 
@@ -193,6 +231,7 @@ async def test_refusals_are_in_the_words_of_version_1(v4: str, emulator: Emulato
         (["--to", "v4", "--as", "v4"], "--to serves an account of its own"),
         (["--to", "v4", "--echo"], "--to serves an account of its own"),
         (["--to", "v4", "--connections", "0"], "--connections 0: expected 1 or more"),
+        (["--as", "v4", "--access-log", "-"], "--access-log is for version 1, which --as v4 does not serve"),
         (["--key", "key.pem"], "--key belongs to a certificate: give --cert too"),
         (
             ["--to", "v4", "--url", "https://x.example/api_json.html"],

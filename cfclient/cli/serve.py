@@ -91,6 +91,8 @@ def serve(
         behind.refuse_alone()
     elif connections < 1:
         raise Usage(f"--connections {connections}: expected 1 or more")
+    if access_log is not None and as_ == "v4":
+        raise Usage("--access-log is for version 1, which --as v4 does not serve")
     path = V4_PATH if as_ == "v4" else PATH
     shape: dict[str, int | str] = {
         "zones": zones,
