@@ -15,6 +15,7 @@ from __future__ import annotations
 import logging
 import re
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, Final
 
@@ -229,8 +230,10 @@ class Gateway:
         try:
             status, reply = await self._reply(name, parameters)
             return status, wire.encode(reply), _outcome(status, reply)
-        except Exception:
-            _log.exception("%s: a fault of the gateway", name if name in ACTIONS else "?")
+        except Exception as error:
+            # As text: a record that keeps the traceback keeps its frames, and this one's has the key.
+            shown = "".join(traceback.format_exception(error))
+            _log.error("%s: a fault of the gateway\n%s", name if name in ACTIONS else "?", shown)
             request = {"act": name if name in ACTIONS else ""}
             return 500, wire.encode({"request": request, "result": "error", "msg": "Internal error."}), "HTTP 500"
 

@@ -295,6 +295,14 @@ def test_accesses_are_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert re.fullmatch(f"(?:{line.pattern}){{2}}", log.read_text())
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_no_reason_not_to_answer() -> None:
+    """The line is lost, and nothing else."""
+    with accesses("/dev/full") as write:
+        assert write is not None
+        assert None is write(Access(client="192.0.2.1", action="stats", outcome="ok", seconds=0.1))
+
+
 # -- from outside, over sockets -----------------------------------------------------------------------
 
 

@@ -6,9 +6,9 @@ import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Final, Literal, TextIO
+from typing import Annotated, Final, Literal
 
 import attrs
 from cyclopts import Group, Parameter
@@ -138,21 +138,23 @@ def accesses(where: str) -> Iterator[Callable[[Access], None] | None]:
     if where == "none":
         yield None
     elif where == "-":
-        yield _writer(sys.stderr)
+        yield _writer(sys.stderr.write)
     else:
         try:
-            file = open(where, "a", encoding="utf-8", buffering=1, newline="\n")  # noqa: SIM115  closed below
+            # Unbuffered, so that each line is there at once, and one that cannot be written is not tried again.
+            file = open(where, "ab", buffering=0)  # noqa: SIM115  closed below
         except OSError as error:
             raise ConfigurationError(f"--access-log {where} cannot be written: {error.strerror}") from None
         with file:
-            yield _writer(file)
+            yield _writer(lambda line: file.write(line.encode()))
 
 
-def _writer(file: TextIO) -> Callable[[Access], None]:
+def _writer(put: Callable[[str], object]) -> Callable[[Access], None]:
     def write(access: Access) -> None:
         moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         took = f"{access.seconds * 1000:.0f}ms"
-        file.write(f"{moment} {harmless(access.client)} {access.action} {harmless(access.outcome)} {took}\n")
-        file.flush()
+        # A full disk is no reason not to answer.
+        with suppress(OSError):
+            put(f"{moment} {harmless(access.client)} {access.action} {harmless(access.outcome)} {took}\n")
 
     return write
