@@ -24,8 +24,7 @@ import enum
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import anyio
@@ -223,7 +222,8 @@ class Holds:
 
     def __init__(self, budget: Holding | None = None) -> None:
         self._budget = budget
-        self._until: dict[str, float] = {}
+        #: when each account's hold is over
+        self.until: dict[str, float] = {}
         # Two clients of one account may create the same record, and each id is given to one caller only.
         self.known = _Known()
         self.creating: dict[tuple[str, RecNew], _Same] = {}
@@ -234,8 +234,8 @@ class Holds:
             self._budget.hold(account, seconds)
             return
         now = anyio.current_time()
-        self._until = {name: until for name, until in self._until.items() if until > now}
-        self._until[account] = max(self._until.get(account, 0.0), now + seconds)
+        self.until = {name: until for name, until in self.until.items() if until > now}
+        self.until[account] = max(self.until.get(account, 0.0), now + seconds)
 
     @property
     def waits(self) -> bool:
@@ -244,7 +244,7 @@ class Holds:
 
     def left(self, account: str) -> float:
         """Seconds for which this account is still held back."""
-        return max(0.0, self._until.get(account, 0.0) - anyio.current_time()) if account in self._until else 0.0
+        return max(0.0, self.until.get(account, 0.0) - anyio.current_time()) if account in self.until else 0.0
 
     async def over(self, account: str, patience: float, action: Action[Any]) -> float:
         """Waits until it is over, and returns for how long; raises at once where that is too long."""
@@ -305,39 +305,35 @@ class _Retrying:
     async def perform(self, action: Action[T], /) -> T:
         """The answer, asked for again where that is safe."""
         call = _Call(action)
-        with self._watched(call):
+        try:
             if isinstance(action, RecNew):
                 return cast("T", await self._create(call, action))
             answer = cast("T", await self._asked(call, self._backend.perform))
+        except anyio.get_cancelled_exc_class():
+            self._cancelled(call)
+            raise
         if isinstance(action, RecLoadAll):
             self._holds.known.listed(self._at(action.zone), action.offset, cast("Page[Record]", answer))
         return answer
 
-    @contextmanager
-    def _watched(self, call: _Call) -> Iterator[None]:
+    def _cancelled(self, call: _Call) -> None:
         """Says so when a call is cancelled whose outcome is unknown, wherever it was then."""
-        try:
-            yield
-        except anyio.get_cancelled_exc_class():
-            if call.doubtful and call.action.kind is not Kind.READ:
-                _log.warning("%s: cancelled on its way, outcome unknown: %r", call.action.wire_name, call.action)
-                if not call.seen:
-                    self._saw(call, anyio.current_time(), "cancelled")
-            raise
+        if call.doubtful and call.action.kind is not Kind.READ:
+            _log.warning("%s: cancelled on its way, outcome unknown: %r", call.action.wire_name, call.action)
+            if not call.seen:
+                self._saw(call, anyio.current_time(), "cancelled")
 
     async def _asked(self, call: _Call, ask: Callable[[Action[Any]], Awaitable[Any]]) -> Any:
         action = call.action
-        began = anyio.current_time()
+        since = began = anyio.current_time()
         # Waiting for its turn is no patience with a service that refuses.
         failed, held, turns = 0, 0.0, 0.0
         while True:
-            try:
-                waited = await self._holds.over(self._account, self._policy.patience - held, action)
-            except RateLimited as error:
-                raise self._given_up(call, error) from None
+            waited = await self._over(call, held) if self._account in self._holds.until else 0.0
             held += waited
+            since += waited
             call.number += 1
-            since, departure = anyio.current_time(), Departure()
+            departure = Departure()
             token = departing.set(departure)
             try:
                 answer = await ask(action)
@@ -349,7 +345,8 @@ class _Retrying:
                 self._saw(call, since, "cancelled", held=waited + departure.waited)
                 raise
             else:
-                self._saw(call, since, "answered", held=waited + departure.waited)
+                if self._policy.hook is not None or _log.isEnabledFor(logging.DEBUG):
+                    self._saw(call, since, "answered", held=waited + departure.waited)
                 return answer
             finally:
                 departing.reset(token)
@@ -379,6 +376,13 @@ class _Retrying:
                 # The next attempt does, in its line.
                 held += told
                 turns -= told
+            since = anyio.current_time()
+
+    async def _over(self, call: _Call, held: float) -> float:
+        try:
+            return await self._holds.over(self._account, self._policy.patience - held, call.action)
+        except RateLimited as error:
+            raise self._given_up(call, error) from None
 
     def _given_up(self, call: _Call, failure: CloudflareError) -> CloudflareError:
         """The last failure; it must not say that nothing was carried out where an earlier attempt may have been."""
@@ -564,14 +568,16 @@ class _RetryingRaw(_Retrying):
         call = _Call(action)
         if isinstance(action, RecNew):
             self._holds.known.forget(self._at(action.zone))  # something is created there, and its id is not learnt here
-        with self._watched(call):
-            try:
-                reply = await self._asked(call, cast("RawBackend", self._backend).raw)
-            except CloudflareError as error:
-                if not isinstance(action, RecNew) or fault_of(error) is not Fault.UNKNOWN:
-                    raise
-                # There is no reply to show, and a record that is found is none.
-                raise self._unknown(action, f"no answer came ({error})", ()) from error
+        try:
+            reply = await self._asked(call, cast("RawBackend", self._backend).raw)
+        except anyio.get_cancelled_exc_class():
+            self._cancelled(call)
+            raise
+        except CloudflareError as error:
+            if not isinstance(action, RecNew) or fault_of(error) is not Fault.UNKNOWN:
+                raise
+            # There is no reply to show, and a record that is found is none.
+            raise self._unknown(action, f"no answer came ({error})", ()) from error
         # A repeated delete that found nothing to delete has no reply of the service to show either.
         return {"result": "success", "msg": None} if reply is None else cast("dict[str, Any]", reply)
 

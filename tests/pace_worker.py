@@ -1,6 +1,8 @@
 """One process of the test of shared budgets: so many calls as fast as the budget lets them; prints when each was sent.
 
-python -m tests.pace_worker STORE CALLS LIMIT SECONDS
+python -m tests.pace_worker STORE CALLS LIMIT SECONDS [hang]
+
+With `hang` no exchange ever ends; it says so when all are under way, and waits to be killed.
 """
 
 from __future__ import annotations
@@ -27,11 +29,28 @@ class Noting:
         return Reply(status=200)
 
 
-async def main(store: str, calls: int, limit: int, seconds: float) -> None:
+class Hanging:
+    """An adapter whose exchanges never end."""
+
+    def __init__(self, calls: int) -> None:
+        self.left = calls
+
+    async def exchange(self, _: Request, /) -> Reply:
+        departed()
+        self.left -= 1
+        if not self.left:
+            sys.stdout.write("under way\n")
+            sys.stdout.flush()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+async def main(store: str, calls: int, limit: int, seconds: float, how: str) -> None:
     """All calls over one paced adapter, many at once."""
     me = Credentials("me@example.com", "key")
     pace = Pace(calls=limit, seconds=seconds, egress=None, store=store, max_wait=math.inf)
-    pacing = Pacing(Noting(), pace, url="https://v1.example/", credentials=me)
+    service = Hanging(calls) if how == "hang" else Noting()
+    pacing = Pacing(service, pace, url="https://v1.example/", credentials=me)
     http, left = pacing.http(me), calls
     await http.budget()  # connected
     sys.stdout.write("ready\n")
@@ -56,4 +75,4 @@ async def main(store: str, calls: int, limit: int, seconds: float) -> None:
 if __name__ == "__main__":
     import anyio.to_thread
 
-    anyio.run(main, sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]))
+    anyio.run(main, sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4]), "".join(sys.argv[5:]))

@@ -762,11 +762,11 @@ def test_what_a_client_may_be_given_as_pace() -> None:
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("file:/var/lib/budget.db", ("file", "/var/lib/budget.db", None, 2.0)),
-        ("file:///b.db?fallback=share", ("file", "/b.db", 0.25, 2.0)),
+        ("file:/var/lib/budget.db", ("file", "/var/lib/budget.db", None, 2.0, "")),
+        ("file:///b.db?fallback=share&egress=west", ("file", "/b.db", 0.25, 2.0, "west")),
         (
             "redis://h:1/2?fallback=share&share=0.5&timeout=1&protocol=3",
-            ("redis", "redis://h:1/2?protocol=3", 0.5, 1.0),
+            ("redis", "redis://h:1/2?protocol=3", 0.5, 1.0, ""),
         ),
     ],
 )

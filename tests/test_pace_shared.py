@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,11 +24,13 @@ from cfclient.http import Reply, Request
 from cfclient.pace import Pace, Pacing
 from cfclient.pace.file import File
 from cfclient.pace.policy import Rate
-from cfclient.pace.shared import Ask, Ended, Store
+from cfclient.pace.shared import Answer, Ask, Ended, Shared, Store, StoreFailed, key_of
+from cfclient.pace.window import Window
 
 ROOT = Path(__file__).resolve().parents[1]
 URL = "https://v1.example/api_json.html"
 ME = Credentials("me@example.com", "key")
+_DATABASES = itertools.count(1)
 ASK = Request(method="POST", url=URL)
 
 
@@ -72,8 +77,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A store's address."""
     if request.param == "file":
         return f"file:{tmp_path / 'budget.db'}"
+    # A database of its own for each test.
     address: str = request.getfixturevalue("redis")
-    return address
+    return f"{address.removesuffix('/0')}/{next(_DATABASES)}"
 
 
 def pacing(store: str, service: Any, **options: Any) -> Pacing:
@@ -335,3 +341,268 @@ def test_a_key_that_changes_needs_a_name_for_its_budget(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="a name for whose budget it is: principal="):
         Pacing(Service(), policy, url=URL, credentials=changing)
+
+
+# -- what all processes share beyond the places of a principal -----------------------------------------
+
+
+def two(address: str, *services: Any, **options: Any) -> tuple[Pacing, Pacing]:
+    """The pacing of two processes, which share nothing but the store."""
+    one, other = (pacing(address, service, **options) for service in services)
+    other._home = type(one.home)()
+    return one, other
+
+
+def test_the_window_of_the_network_address_is_shared_by_processes_and_principals(store: str) -> None:
+    """Whoever acts; a host with another address says so in the store's."""
+    elsewhere = f"{store}?egress=elsewhere"
+
+    async def main() -> list[str]:
+        seen, closing = list[str](), list[Pacing]()
+        try:
+            one, other = two(store, Service(), Service(), egress=(2, 100.0), max_wait=1)
+            closing += [one, other, pacing(elsewhere, Service(), egress=(2, 100.0), max_wait=1)]
+            closing[2]._home = type(one.home)()
+            somebody = Credentials("somebody@example.com", "key")
+            await one.http(ME).exchange(ASK)
+            await other.http(somebody).exchange(ASK)
+            for of, who in ((one, somebody), (other, ME), (closing[2], ME)):
+                try:
+                    await of.http(who).exchange(ASK)
+                    seen.append("answered")
+                except RateLimited as error:
+                    seen.append(str(error).partition(",")[0])
+            # Whoever was refused gives the principal's place back with the next step.
+            await other.budget(ME)
+            return [*seen, str((await one.http(ME).budget()).left)]
+        finally:
+            for of in closing:
+                await of.aclose()
+
+    used_up = "the limit of 2 calls in 100 s is used up"
+
+    assert [used_up, used_up, "answered", "1198"] == anyio.run(main)
+
+
+def test_what_the_service_says_reaches_the_other_processes(store: str) -> None:
+    """A refusal in a body (the backend tells it) holds them back; what is left by `Ratelimit` corrects their count."""
+    few = Reply(status=200, headers={"ratelimit": '"default";r=5;t=60'})
+
+    async def main() -> list[cfclient.Budget]:
+        one, other = two(store, Service(few), Service())
+        try:
+            await one.http(ME).exchange(ASK)
+            left = await other.http(ME).budget()
+            await one.http(ME).limited(RateLimited("E_MAXAPI", retry_after=40))
+            held = await other.http(ME).budget()
+            one.hold(ME.principal, 70)  # as retrying says it: told with the next step
+            await one.budget(ME)
+            return [left, held, await other.http(ME).budget()]
+        finally:
+            await one.aclose()
+            await other.aclose()
+
+    left, held, longer = anyio.run(main)
+
+    assert (5, 0.0) == (left.left, left.held)
+    assert 290 < left.full <= 300
+    assert held.left == longer.left == 0
+    assert 30 < held.held <= 40
+    assert 60 < longer.held <= 70
+
+
+def test_the_hook_sees_a_wait_for_the_store_and_its_end(store: str) -> None:
+    """With the seconds that the store names; a place that was free at once is no wait."""
+    seen = list[tuple[int, bool]]()
+
+    async def main() -> None:
+        one, other = two(
+            store, Service(), Service(), calls=1, seconds=0.2, hook=lambda w: seen.append((w.waiting, w.seconds > 0))
+        )
+        try:
+            await one.http(ME).exchange(ASK)
+            assert not seen
+            await other.http(ME).exchange(ASK)
+        finally:
+            await one.aclose()
+            await other.aclose()
+
+    anyio.run(main)
+
+    assert {(1, True)} == set(seen[:-1])
+    assert (0, False) == seen[-1]
+
+
+def test_what_is_kept_of_principals_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gateway is shown made-up ones; those with nothing to tell are forgotten first."""
+    monkeypatch.setattr("cfclient.pace._MOST_WINDOWS", 8)
+
+    async def main() -> tuple[int, int, bool]:
+        of = pacing(f"file:{tmp_path / 'b.db'}", Service())
+        try:
+            await of.http(ME).exchange(ASK)
+            of.hold(ME.principal, 50)  # not told yet
+            for number in range(20):
+                await of.http(Credentials(f"user{number}@example.com", "key")).exchange(ASK)
+            kept = len(of._shared), next(iter(of._shared))
+            for number in range(20):
+                of.hold(f"holder{number}@example.com", 50)
+            return kept[0], len(of._shared), kept[1] in of._shared
+        finally:
+            await of.aclose()
+
+    few, still, first = anyio.run(main)
+
+    assert few <= 8
+    assert still <= 8
+    assert not first
+
+
+class Slow:
+    """A store whose first steps take until they are let go."""
+
+    def __init__(self, *failures: type[BaseException]) -> None:
+        self.asked: list[Ask] = []
+        self.gate = anyio.Event()
+        self.failures = list(failures)
+
+    async def step(self, ask: Ask, /) -> Answer:
+        self.asked.append(ask)
+        await self.gate.wait()
+        if self.failures:
+            raise self.failures.pop(0)
+        return Answer(places=("p",) * ask.want, used=0, wait=0.0, full=0.0, held=0.0)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+def lone(store: Any, **options: Any) -> Shared:
+    """One budget over this store."""
+    pace = Pace(**{"store": "file:/b.db", **options})
+    return Shared(store, "k", Rate(4, 100), pace, Window(Rate(4, 100), room=0))
+
+
+def test_what_ends_while_the_store_is_told_is_told_by_the_same(anyio_backend: str) -> None:
+    """Nobody has to come after it: a place that is not told lasts too long."""
+
+    async def main() -> list[int]:
+        store = Slow()
+        shared = lone(store)
+        assert shared.idle
+        shared.end("a")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(shared.flush)
+            await anyio.wait_all_tasks_blocked()
+            shared.end("b")
+            shared.correct(3, -1.0)  # over before it is told
+            await shared.flush()
+            store.gate.set()
+        assert shared.idle
+        assert [None, None] == [one.left for one in store.asked]
+        return [len(one.ended) for one in store.asked]
+
+    assert [1, 1] == anyio.run(main, backend=anyio_backend)
+
+
+def test_a_step_that_fails_forgets_nothing(anyio_backend: str) -> None:
+    """What it was to tell is told with the next."""
+
+    async def main() -> tuple[int, tuple[int, bool]]:
+        store = Slow(StoreFailed)
+        store.gate.set()
+        shared = lone(store)
+        shared.end("a")
+        shared.correct(3, 50.0)
+        shared.hold(9.0)
+        await shared.flush()
+        await shared.flush()
+        told = store.asked[-1]
+        assert told.left is not None
+        return len(told.ended), (told.left[0], told.hold > 0)
+
+    assert (1, (3, True)) == anyio.run(main, backend=anyio_backend)
+
+
+def test_a_place_for_one_who_went_away_meanwhile_is_given_back(anyio_backend: str) -> None:
+    """The store is asked for those behind as well, who may be cancelled before it answers."""
+
+    async def main() -> tuple[int, ...]:
+        store = Slow()
+        shared, got = lone(store), list[str | None]()
+
+        async def take() -> None:
+            got.append(await shared.take(False, 60.0, lambda _: None))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(take)
+            await anyio.wait_all_tasks_blocked()
+            async with anyio.create_task_group() as behind:
+                behind.start_soon(take)
+                await anyio.wait_all_tasks_blocked()
+                store.gate.set()
+                behind.cancel_scope.cancel()
+        await shared.flush()
+        return len(got), sum(one.want for one in store.asked)
+
+    assert (1, 1) == anyio.run(main, backend=anyio_backend)
+
+
+def test_a_file_that_is_no_database_is_a_failure_that_can_be_mended(tmp_path: Path) -> None:
+    """Nothing is left open or half done; with a sound file it goes on."""
+    path = tmp_path / "b.db"
+    path.write_text("this is no database " * 100)
+
+    async def main() -> tuple[int, ...]:
+        store = File(str(path))
+        try:
+            with pytest.raises(StoreFailed, match="not a database"):
+                await store.step(ask(want=1))
+            path.unlink()
+            first = await store.step(ask(want=1))
+            with pytest.MonkeyPatch.context() as patch, pytest.raises(StoreFailed, match="UNIQUE"):
+                patch.setattr("cfclient.pace.file.secrets.token_hex", lambda _: first.places[0])
+                await store.step(ask(want=1, left=(2, 50.0)))
+            after = await store.step(ask())
+            return len(first.places), after.used, int(after.held)
+        finally:
+            await store.aclose()
+
+    assert (1, 1, 0) == anyio.run(main)
+
+
+def test_what_a_killed_process_took_comes_back_by_and_by(tmp_path: Path) -> None:
+    """SIGKILL with exchanges under way: the file holds, their places are taken, and expire."""
+    address = f"file:{tmp_path / 'b.db'}"
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "tests.pace_worker", address, "5", "8", "50", "hang"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        assert "ready\n" == worker.stdout.readline()
+        worker.stdin.write("\n")
+        worker.stdin.flush()
+        assert "under way\n" == worker.stdout.readline()
+    finally:
+        worker.kill()
+        worker.communicate()
+
+    async def main() -> list[tuple[int, int]]:
+        key = key_of("https://v1.example", ME.principal, "api")
+        late, found = [0.0], list[tuple[int, int]]()
+        store = File(address.removeprefix("file:"), clock=lambda: time.monotonic() + late[0])
+        try:
+            for late[0] in (0.0, 200.0):  # 50 s for the window, and 60 s in which it may still arrive
+                answer = await store.step(Ask(key=key, rate=Rate(8, 50.0), want=8))
+                found.append((len(answer.places), answer.used))
+        finally:
+            await store.aclose()
+        return found
+
+    assert -signal.SIGKILL == worker.returncode
+    assert [(3, 8), (8, 8)] == anyio.run(main)

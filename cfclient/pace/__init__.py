@@ -14,9 +14,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
@@ -55,13 +57,21 @@ class _Loop:
 
     def __init__(self) -> None:
         self.windows: dict[tuple[object, ...], Window] = {}
+        #: changes when windows are forgotten
+        self.edition = 0
         self._tidy = 1024
+        # What anyio would ask, found once. Where trio is a guest of asyncio, there is a loop and no task of it.
+        self.clock: Callable[[], float] = anyio.current_time
+        with suppress(RuntimeError):
+            if asyncio.current_task() is not None:
+                self.clock = asyncio.get_running_loop().time
 
     def window(self, key: tuple[object, ...], pace: Pace, rate: Rate) -> Window:
         """The window of this key; of those that ask for it, the strictest limit holds."""
         window = self.windows.get(key)
         if window is None:
             if len(self.windows) >= self._tidy:
+                self.edition += 1
                 # A web application acts as ever more principals: those that have nothing out are forgotten.
                 self.windows = {key: window for key, window in self.windows.items() if not window.idle}
                 # A gateway is shown made-up ones: beyond this, the oldest are forgotten, whatever they used.
@@ -107,6 +117,8 @@ class Pacing:
         self.service = f"{parts.scheme}://{parts.netloc}".lower()
         #: how many calls of this client wait for their turn
         self.waiting = 0
+        #: whether the hook knows that some wait
+        self.told = False
         self._named_one = principal is not None or isinstance(credentials.token, str) or credentials.email is not None
         self.store: Store | None = None
         if pace.store is not None:
@@ -146,14 +158,28 @@ class Pacing:
         return self._home
 
     def shared(self, principal: str, name: str, window: Window) -> Shared | None:
-        """The budget that processes share; None where they do not."""
+        """The budget of a principal that processes share; None where they do not."""
         if self.store is None:
             return None
-        rate = self.pace.rate(name)
-        key = key_of(self.service, principal.casefold(), name)
+        return self._of_store(self.store, key_of(self.service, principal.casefold(), name), window)
+
+    def shared_address(self, window: Window) -> Shared | None:
+        """The same of the network address."""
+        if self.store is None:
+            return None
+        name = "" if self.pace.store is None else self.pace.store.egress
+        return self._of_store(self.store, key_of(*_ADDRESS, name), window)
+
+    def _of_store(self, store: Store, key: str, window: Window) -> Shared:
         found = self._shared.get(key)
         if found is None:
-            found = self._shared[key] = Shared(self.store, key, rate, self.pace, window)
+            if len(self._shared) >= _MOST_WINDOWS:
+                # Places that are out are told by who has them, so at worst one ready for nobody lasts too long.
+                spare = [old for old, shared in self._shared.items() if shared.idle] or list(self._shared)
+                for old in spare[: _MOST_WINDOWS // 2]:
+                    del self._shared[old]
+            found = self._shared[key] = Shared(store, key, window.rate, self.pace, window)
+        found.window = window
         return found
 
     async def aclose(self) -> None:
@@ -173,6 +199,7 @@ class Pacing:
             seconds=seconds if self.waiting else 0.0,
             held=window.held() > 0,
         )
+        self.told = self.waiting > 0
         if self.waiting == 1 and began:
             _log.info("waiting about %.1f s for the limit of %s", wait.seconds, wait.rate)
         if self.pace.hook is not None:
@@ -187,6 +214,18 @@ def _refused(window: Window, late: Late) -> RateLimited:
         retry_after=late.seconds,
         held_back=True,
     )
+
+
+_Places = tuple[tuple[Shared, str | None], ...]
+
+
+def _give_back(window: Window, egress: Window | None, places: _Places, late: float | None) -> None:
+    """After a failure: at once where nothing left, which is None, or when it can arrive no longer."""
+    for taken in (window, egress):
+        if taken is not None:
+            taken.give_back() if late is None else taken.end(late)
+    for shared, place in places:
+        shared.unused(place) if late is None else shared.end(place, late)
 
 
 def _opened(address: StoreAddress) -> Store:
@@ -208,23 +247,28 @@ class Paced:
         self._pacing = pacing
         self._http = pacing.adapter
         self._principal = principal
-        self._known: dict[str, tuple[tuple[object, ...], Rate]] = {}
+        # The windows of a name, and in which edition of the loop's they were found.
+        self._known: dict[str, tuple[int, Window, Window | None]] = {}
 
     def __repr__(self) -> str:
         return f"<Paced {self._http!r} as {self._principal}>"
 
-    def _window(self, name: str) -> Window:
-        pacing = self._pacing
-        known = self._known.get(name)
-        if known is None:
-            rate = pacing.pace.rate(name)
-            known = (pacing.service, self._principal.casefold(), name, rate.seconds), rate
-            self._known[name] = known
-        return pacing.home.window(known[0], pacing.pace, known[1])
+    def _found(self, name: str) -> tuple[int, Window, Window | None]:
+        """The windows of the principal and of the address, looked up where any may have been forgotten."""
+        pacing, home = self._pacing, self._pacing.home
+        pace = pacing.pace
+        rate = pace.rate(name)
+        key = (pacing.service, self._principal.casefold(), name, rate.seconds)
+        edition = -1
+        while edition != home.edition:  # looking for one may have made the other forgotten
+            edition = home.edition
+            window = home.window(key, pace, rate)
+            egress = None if pace.egress is None else home.window(_ADDRESS, pace, pace.egress)
+        self._known[name] = found = (edition, window, egress)
+        return found
 
-    def _address(self) -> Window | None:
-        pace = self._pacing.pace
-        return None if pace.egress is None else self._pacing.home.window(_ADDRESS, pace, pace.egress)
+    def _window(self, name: str) -> Window:
+        return self._found(name)[1]
 
     async def exchange(self, request: Request, /) -> Reply:
         """The reply, when its turn has come.
@@ -232,23 +276,30 @@ class Paced:
         Raises:
             RateLimited: the wait would be longer than is allowed; nothing was sent.
         """
-        window, egress = self._window(request.window), self._address()
+        pacing = self._pacing
+        home = pacing.home
+        known = self._known.get(request.window)
+        if known is None or known[0] != home.edition:
+            known = self._found(request.window)
+        _, window, egress = known
         bulk = in_bulk.get()
-        outer = departing.get() or Departure()
-        if not window.take_now(bulk):
+        outer = departing.get()
+        if outer is None:
+            outer = Departure()
+        now = home.clock()
+        if not window.take_now(bulk, now):
             await self._take(window, bulk, outer)
-        if egress is not None and not egress.take_now(bulk):
+            now = home.clock()
+        if egress is not None and not egress.take_now(bulk, now):
             try:
                 await self._take(egress, bulk, outer)
             except BaseException:
                 window.give_back()
                 raise
-        pacing = self._pacing
-        shared = None if pacing.store is None else pacing.shared(self._principal, request.window, window)
-        place = None
-        if shared is not None:
+        places: _Places = ()
+        if pacing.store is not None:
             try:
-                place = await self._take_shared(shared, bulk, outer)
+                places = await self._take_places(request.window, window, egress, bulk, outer)
             except BaseException:
                 window.give_back()
                 if egress is not None:
@@ -259,25 +310,21 @@ class Paced:
         try:
             reply = await self._http.exchange(request)
         except BaseException as error:
-            late = self._late(error, left=departure.left)
-            for taken in (window, egress):
-                if taken is not None:
-                    taken.give_back() if late is None else taken.end(late)
-            if shared is not None and place is not None:
-                shared.unused(place) if late is None else shared.end(place, late)
+            _give_back(window, egress, places, self._late(error, left=departure.left))
             raise
         finally:
             departing.reset(token)
-            outer.left = outer.left or departure.left
-        window.end()
+            if departure.left:
+                outer.left = True
+        now = home.clock()
+        window.end(0.0, now)
         if egress is not None:
-            egress.end()
+            egress.end(0.0, now)
         if reply.status >= 400 or "ratelimit" in reply.headers:
-            self._heed(reply, window)
-        if shared is not None and place is not None:
+            self._heed(reply, window, request.window)
+        for shared, place in places:
             shared.end(place)
-            if window.held():
-                shared.hold(window.held())
+        for shared, _ in places:
             await shared.flush()
         return reply
 
@@ -289,21 +336,48 @@ class Paced:
             return None
         return 0.0 if isinstance(error, UnexpectedAnswer) else self._pacing.pace.late
 
+    async def _take_places(
+        self, name: str, window: Window, egress: Window | None, bulk: bool, outer: Departure
+    ) -> _Places:
+        """Places of the store: of the principal, and of the address."""
+        pacing = self._pacing
+        taken = list[tuple[Shared, str | None]]()
+        try:
+            for shared in (
+                pacing.shared(self._principal, name, window),
+                None if egress is None else pacing.shared_address(egress),
+            ):
+                if shared is not None:
+                    taken.append((shared, await self._take_shared(shared, bulk, outer)))
+        except BaseException:
+            for shared, place in taken:
+                shared.unused(place)
+            raise
+        return tuple(taken)
+
     async def _take_shared(self, shared: Shared, bulk: bool, outer: Departure) -> str | None:
+        pacing = self._pacing
         most = longest.get()
         if most is None:
-            most = math.inf if bulk else self._pacing.pace.max_wait
+            most = math.inf if bulk else pacing.pace.max_wait
         began = anyio.current_time()
-        self._pacing.waiting += 1
+        most = max(0.0, most - outer.waited)
+
+        def waits(seconds: float) -> None:
+            pacing.say(self._principal, shared.window, seconds, began=not pacing.told)
+
+        pacing.waiting += 1
         try:
-            with anyio.move_on_after(max(0.0, most - outer.waited)):
-                return await shared.take(bulk, max(0.0, most - outer.waited))
+            with anyio.move_on_after(most):
+                return await shared.take(bulk, most, waits)
             late = Late(shared.window.rate.seconds, held=False)
         except Late as error:
             late = error
         finally:
-            self._pacing.waiting -= 1
+            pacing.waiting -= 1
             outer.waited += anyio.current_time() - began
+            if pacing.told:
+                pacing.say(self._principal, shared.window, 0.0)
         raise _refused(shared.window, late)
 
     async def _take(self, window: Window, bulk: bool, outer: Departure) -> None:
@@ -327,24 +401,41 @@ class Paced:
             pacing.say(self._principal, window, window.estimate(bulk, 0))
         raise failure
 
-    def _heed(self, reply: Reply, window: Window) -> None:
-        """Takes what the service says of its limit."""
+    def _heed(self, reply: Reply, window: Window, name: str) -> None:
+        """Takes what the service says of its limit; the store is told of it with the next step."""
+        shared = self._pacing.shared(self._principal, name, window)
         said = _LEFT.search(reply.headers.get("ratelimit", ""))
         seconds = seconds_of(reply.headers.get("retry-after", "")) if reply.status >= 400 else None
         if reply.status == 429 and seconds is None:
             seconds = float(said[2]) if said and said[1] == "0" else self._pacing.pace.unsaid
         if seconds:
             window.hold(min(seconds, _LONGEST_HOLD))
+            if shared is not None:
+                shared.hold(window.held())
         if said:
-            window.correct(int(said[1]), min(float(said[2]), _LONGEST_HOLD))
+            left, during = int(said[1]), min(float(said[2]), _LONGEST_HOLD)
+            window.correct(left, during)
+            if shared is not None:
+                shared.correct(left, during)
 
     async def limited(self, error: RateLimited) -> None:
         """Is told by the backend that the body of a reply was a refusal for the limit."""
-        self.hold(self._pacing.pace.unsaid if error.retry_after is None else error.retry_after)
+        shared = self._held(self._pacing.pace.unsaid if error.retry_after is None else error.retry_after)
+        if shared is not None:
+            await shared.flush()
 
     def hold(self, seconds: float) -> None:
         """Holds every call of this principal back for so long."""
-        self._window("api").hold(min(seconds, _LONGEST_HOLD))
+        self._held(seconds)
+
+    def _held(self, seconds: float) -> Shared | None:
+        """Holds back what this process asks; the budget in the store, which is told with the next step."""
+        window = self._window("api")
+        window.hold(min(seconds, _LONGEST_HOLD))
+        shared = self._pacing.shared(self._principal, "api", window)
+        if shared is not None:
+            shared.hold(window.held())
+        return shared
 
     async def budget(self, window: str = "api") -> Budget:
         """What is left just now."""

@@ -110,6 +110,11 @@ class File:
         row = db.execute("select until from holds where key = ?", (key,)).fetchone()
         held = max(0.0, row[0] - now) if row else 0.0
         ((used, last),) = db.execute("select count(*), max(free) from places where key = ?", (key,))
+        if ask.left is not None and (spent := ask.rate.calls - used - ask.left[0]) > 0:
+            others = [(key, now + ask.left[1], secrets.token_hex(8)) for _ in range(spent)]
+            db.executemany("insert into places values (?, ?, ?)", others)
+            used += spent
+            last = max(last or now, now + ask.left[1])
         free = ask.rate.calls - ask.least - used
         names = [secrets.token_hex(8) for _ in range(0 if held else max(0, min(ask.want, free)))]
         until = now + ask.rate.seconds + ask.late

@@ -65,6 +65,8 @@ class StoreAddress:
     share: float | None = None
     #: the longest that one question to the store may take, in seconds
     timeout: float = 2.0
+    #: a name for the network address of this host; all that have the same one share its window
+    egress: str = ""
 
     @property
     def shown(self) -> str:
@@ -76,7 +78,7 @@ class StoreAddress:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Of `file:/path` or `redis://host:6379/0`, with `?fallback=share&share=0.25&timeout=2`.
+        """Of `file:/path` or `redis://host:6379/0`, with `?fallback=share&share=0.25&timeout=2&egress=name`.
 
         Raises:
             ConfigurationError: it is neither.
@@ -84,7 +86,7 @@ class StoreAddress:
         parts = urlsplit(text)
         options, rest = dict[str, str](), list[tuple[str, str]]()
         for name, value in parse_qsl(parts.query, keep_blank_values=True):
-            if name in {"fallback", "share", "timeout"}:
+            if name in {"fallback", "share", "timeout", "egress"}:
                 options[name] = value
             else:
                 rest.append((name, value))
@@ -95,16 +97,18 @@ class StoreAddress:
                 f"pace: {urlencode(options)} is not valid: expected fallback=fail or fallback=share, "
                 "share above 0 and at most 1, timeout above 0"
             )
-        left = share if fallback == "share" else None
+        left, egress = share if fallback == "share" else None, options.get("egress", "")
         if parts.scheme in {"redis", "rediss", "unix"}:
             where = urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode(rest), ""))
-            return cls(kind="redis", where=where, share=left, timeout=timeout)
+            return cls(kind="redis", where=where, share=left, timeout=timeout, egress=egress)
         path = parts.path
         if parts.scheme != "file" or parts.netloc not in {"", "localhost"} or not path or rest or parts.fragment:
             raise ConfigurationError(
                 f"pace: {_shown(text)!r} is not valid: expected file:/path/to/budget.db or redis://127.0.0.1:6379/0"
             )
-        return cls(kind="file", where=str(Path(path).expanduser().absolute()), share=left, timeout=timeout)
+        return cls(
+            kind="file", where=str(Path(path).expanduser().absolute()), share=left, timeout=timeout, egress=egress
+        )
 
 
 def _number(options: Mapping[str, str], name: str, default: float) -> float:

@@ -19,7 +19,8 @@ from .shared import Answer, Ask, StoreFailed
 __all__ = ["Redis"]
 
 # Keys: places (a sorted set by the time at which each is free), hold, last time.
-# Arguments: calls, least, want, seconds, late, hold, prefix of new places, then pairs of place and seconds.
+# Arguments: calls, least, want, seconds, late, hold, prefix of new places, how many the service says are left (or
+# less than none), for how many seconds, then pairs of place and seconds.
 _SCRIPT: Final = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -33,7 +34,7 @@ if now < last then
 end
 local calls, least, want = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local seconds, late, hold = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-for index = 8, #ARGV, 2 do
+for index = 10, #ARGV, 2 do
   redis.call('ZADD', KEYS[1], 'XX', string.format('%.6f', now + tonumber(ARGV[index + 1])), ARGV[index])
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now))
@@ -44,6 +45,13 @@ if hold > 0 and now + hold > until_ then
 end
 local held = math.max(0, until_ - now)
 local used = redis.call('ZCARD', KEYS[1])
+local left, left_for = tonumber(ARGV[8]), tonumber(ARGV[9])
+if left >= 0 then
+  for index = 1, calls - used - left do
+    redis.call('ZADD', KEYS[1], string.format('%.6f', now + left_for), ARGV[7] .. 'others:' .. index)
+  end
+  used = redis.call('ZCARD', KEYS[1])
+end
 local free = calls - least - used
 local granted = 0
 if held == 0 then granted = math.max(0, math.min(want, free)) end
@@ -103,7 +111,8 @@ class Redis:
         for ended in ask.ended:
             told += [ended.place, max(-1e9, ended.free_in)]
         keys = [f"{{cfclient:{ask.key}}}:{what}" for what in ("places", "hold", "last")]
-        arguments = [ask.rate.calls, ask.least, ask.want, ask.rate.seconds, ask.late, ask.hold, names, *told]
+        left = ask.left or (-1, 0.0)
+        arguments = [ask.rate.calls, ask.least, ask.want, ask.rate.seconds, ask.late, ask.hold, names, *left, *told]
         try:
             with anyio.fail_after(self._timeout):
                 granted, used, wait, full, held = await self._script(keys=keys, args=arguments)

@@ -14,6 +14,7 @@ import hashlib
 import logging
 import math
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -31,6 +32,8 @@ _log = logging.getLogger("cfclient.pace")
 
 # So many places are asked for at once, so that none lies about for long.
 _BATCH: Final = 32
+# Who tells the store tells it what ended meanwhile as well, so many times at most.
+_ROUNDS: Final = 8
 # After a failure the store is left alone for so many seconds.
 _RECOVERY: Final = 5.0
 
@@ -61,6 +64,8 @@ class Ask:
     ended: tuple[Ended, ...] = ()
     #: the service holds everything back for so long
     hold: float = 0.0
+    #: the service says that no more than so many are left, for so many seconds
+    left: tuple[int, float] | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -112,18 +117,27 @@ class Shared:
         # What the store is to be told: places and when they are free, on the event loop's clock.
         self._ended: list[tuple[str, float]] = []
         self._hold = -math.inf
+        #: the end of the hold that the store knows of
+        self._told = -math.inf
+        self._left: tuple[int, float] | None = None
         self._failed = -math.inf
         self._flushing = False
 
     @property
     def idle(self) -> bool:
         """Whether forgetting it would lose nothing."""
-        return not (self._ended or self._ready[0] or self._ready[1])
+        return not (self._news or self._ready[0] or self._ready[1])
+
+    @property
+    def _news(self) -> bool:
+        return bool(self._ended or self._left or self._hold > self._told)
 
     async def step(self, want: int = 0, least: int = 0) -> Answer:
         """One step of the store, with all that it has to be told."""
         now = anyio.current_time()
         ended, self._ended = self._ended, []
+        left, self._left = self._left, None
+        hold = self._hold
         ask = Ask(
             key=self._key,
             rate=self._rate,
@@ -131,19 +145,27 @@ class Shared:
             least=least,
             late=self._pace.late,
             ended=tuple(Ended(place, at - now) for place, at in ended),
-            hold=max(0.0, self._hold - now),
+            hold=max(0.0, hold - now),
+            left=None if left is None or left[1] <= now else (left[0], left[1] - now),
         )
         try:
             answer = await self._store.step(ask)
         except BaseException:
             self._ended = ended + self._ended
+            self._left = self._left or left
             raise
+        self._told = hold
         if answer.held:
             self.window.hold(answer.held)
         return answer
 
-    async def take(self, bulk: bool, longest: float) -> str | None:
+    async def take(self, bulk: bool, longest: float, waits: Callable[[float], None]) -> str | None:
         """A place of the store; None where it cannot be reached, and a share is left.
+
+        Args:
+            bulk: in which line.
+            longest: the most seconds to wait.
+            waits: is told before it waits for a place, and for how many seconds.
 
         Raises:
             Late: the wait would be too long.
@@ -166,6 +188,7 @@ class Shared:
                     if not ready:
                         if anyio.current_time() + wait > deadline:
                             raise Late(wait, held=held)
+                        waits(wait)
                         await anyio.sleep(wait)
                 return ready.popleft()
             finally:
@@ -194,25 +217,34 @@ class Shared:
             return 0.0
         return min(_RECOVERY, max(0.001, self.window.refills()[0]))
 
-    def end(self, place: str, late: float = 0.0) -> None:
+    def end(self, place: str | None, late: float = 0.0) -> None:
         """The exchange has ended; the store is told with the next step."""
-        self._ended.append((place, anyio.current_time() + self._rate.seconds + late))
+        if place is not None:
+            self._ended.append((place, anyio.current_time() + self._rate.seconds + late))
 
-    def unused(self, place: str) -> None:
+    def unused(self, place: str | None) -> None:
         """The place was not needed."""
-        self._ended.append((place, -math.inf))
+        if place is not None:
+            self._ended.append((place, -math.inf))
 
     def hold(self, seconds: float) -> None:
         """The service holds everything back; the store is told with the next step."""
         self._hold = max(self._hold, anyio.current_time() + seconds)
 
+    def correct(self, left: int, seconds: float) -> None:
+        """The service says that no more than `left` may go, for so many seconds; the store is told."""
+        self._left = left, anyio.current_time() + seconds
+
     async def flush(self) -> None:
-        """Tells the store now, unless somebody does so already or soon."""
+        """Tells the store now, unless somebody does so already, who then tells this too."""
         if self._flushing or anyio.current_time() < self._failed + _RECOVERY:
             return
         self._flushing = True
         try:
             with suppress(StoreFailed):
-                await self.step()
+                for _ in range(_ROUNDS):
+                    await self.step()
+                    if not self._news:
+                        break
         finally:
             self._flushing = False

@@ -95,6 +95,8 @@ class Window:
 
     def _used(self, now: float) -> int:
         back, gone, end = self._back, self._gone, len(self._back)
+        if gone == end or back[gone] > now:  # what most calls find
+            return self.under_way + end - gone
         while gone < end and back[gone] <= now:
             gone += 1
         if gone > 64 and gone * 2 > end:
@@ -106,12 +108,13 @@ class Window:
 
     # -- taking --------------------------------------------------------------------------------------
 
-    def take_now(self, bulk: bool) -> bool:
+    def take_now(self, bulk: bool, now: float | None = None) -> bool:
         """Takes a place if nobody is before this one; no more than a few comparisons."""
         lines = self._lines
         if lines[bulk] or (bulk and lines[0]):
             return False
-        now = anyio.current_time()
+        if now is None:
+            now = anyio.current_time()
         if now < self._until:
             return False
         if self._used(now) >= self.rate.calls - (self.room if bulk else 0):
@@ -215,12 +218,18 @@ class Window:
 
     # -- giving back ---------------------------------------------------------------------------------
 
-    def end(self, late: float = 0.0) -> None:
+    def end(self, late: float = 0.0, now: float | None = None) -> None:
         """An exchange has ended; its place comes back in `seconds`, and `late` more."""
-        at = anyio.current_time() + self.rate.seconds + late
+        at = (anyio.current_time() if now is None else now) + self.rate.seconds + late
         self.under_way -= 1
-        insort(self._back, at, lo=self._gone)
-        self._sooner(at)
+        back = self._back
+        if not back or at >= back[-1]:
+            back.append(at)
+        else:
+            insort(back, at, lo=self._gone)
+        lines = self._lines
+        if lines[0] or lines[1]:
+            self._sooner(at)
 
     def give_back(self) -> None:
         """An exchange never left: its place is there again at once."""
