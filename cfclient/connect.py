@@ -52,6 +52,8 @@ class Settings:
 
     url: str
     credentials: Credentials
+    #: the id of the only account that counts, as the profile says that the credentials are of
+    account: str | None = None
 
 
 def config_path() -> Path:
@@ -99,9 +101,9 @@ def _profile(name: str | None) -> Mapping[str, str]:
         known = ", ".join(sorted(profiles)) or "none"
         raise ConfigurationError(f"there is no profile {wanted!r} in {path} (profiles there: {known})")
     profile: Mapping[str, str] = profiles.get(wanted or "default", {})
-    if odd := [key for key, value in profile.items() if key not in _SETTINGS or not isinstance(value, str)]:
+    if odd := [key for key, value in profile.items() if key not in _KEYS or not isinstance(value, str)]:
         raise ConfigurationError(
-            f"{path}: profile {wanted or 'default'!r} has {odd[0]!r}: expected url, email or token"
+            f"{path}: profile {wanted or 'default'!r} has {odd[0]!r}: expected url, email, token or account"
         )
     return profile
 
@@ -110,6 +112,8 @@ def _profile(name: str | None) -> Mapping[str, str]:
 V4_URL: Final = "https://api.cloudflare.com/client/v4"
 
 _SETTINGS: Final = {"url": "CFCLIENT_URL", "email": "CFCLIENT_EMAIL", "token": "CFCLIENT_TOKEN"}
+#: what a profile may have
+_KEYS: Final = frozenset({*_SETTINGS, "account"})
 
 
 def settings(
@@ -145,7 +149,13 @@ def settings(
         return Settings(url=address, credentials=_demo(email, token))
     if not is_v4(address):
         return Settings(url=address, credentials=Credentials(find("email"), find("token")))
-    return Settings(url=address, credentials=_of_today(places("email"), places("token")))
+    credentials = _of_today(places("email"), places("token"))
+    # The account of a profile that nobody named goes with its key: another key's zones lie elsewhere.
+    named = bool(profile or os.environ.get("CFCLIENT_PROFILE"))
+    counts = stored is not None and (named or stored.get("token") == credentials.token)
+    said = "account" in dict(parse_qsl(address.partition("?")[2]))
+    account = stored.get("account") if stored is not None and counts and not said else None
+    return Settings(url=address, credentials=credentials, account=account)
 
 
 def _missing(name: str, more: str = "") -> str:
@@ -289,7 +299,7 @@ async def connect(
         token: the account's API key, or a callable that gives it before each exchange, sync or async.
         profile: the name of a profile in `config.toml`.
         account: the id of the only account whose zones and access rules count, on today's Cloudflare; the same
-            as `?account=` in its address.
+            as `?account=` in its address, or `account` in the profile.
         http: "httpx" (the default), "aiohttp" or "pyreqwest"; or a ready client of your own (proxies,
             transports, hooks), which is used and never closed: an `httpx.AsyncClient`, `httpx2.AsyncClient`,
             `aiohttp.ClientSession` or pyreqwest `Client`; or any adapter.
@@ -325,6 +335,7 @@ async def connect(
                     raise ConfigurationError(
                         "account= narrows today's Cloudflare, whose address ends in /client/v4, only"
                     )
+                account = found.account if account is None else account
                 if found.url.startswith("emulator:"):
                     make = emulator_at(found.url).connect
                 else:

@@ -14,8 +14,9 @@ import pytest
 import cfclient
 from cfclient.backend import Credentials
 from cfclient.backends.emulator import DEMO
-from cfclient.connect import config_path, emulator_at, settings
+from cfclient.connect import V4_URL, config_path, emulator_at, settings
 from cfclient.errors import ConfigurationError, MisusedClient
+from tests.v4fake import ACCOUNT, Fake
 
 URL = "https://v1.example/api_json.html"
 
@@ -118,6 +119,40 @@ def test_a_profile_is_chosen_by_argument_or_environment(config: Path, monkeypatc
     assert ("https://work.example/", "https://stored.example/") == (by_environment.url, by_argument.url)
 
 
+@pytest.fixture
+def narrow(config: Path) -> None:
+    """A profile with an account."""
+    config.write_text(f"[profiles.default]\ntoken = 'x'\naccount = '{ACCOUNT}'\n")
+    config.chmod(0o600)
+
+
+@pytest.mark.parametrize(
+    ("given", "account"),
+    [
+        ({}, ACCOUNT),
+        ({"token": "another"}, None),
+        ({"token": "another", "profile": "default"}, ACCOUNT),
+        ({"url": f"{V4_URL}?account={'b' * 32}"}, None),
+    ],
+)
+@pytest.mark.usefixtures("narrow")
+def test_a_profile_s_account_goes_with_its_key(given: dict[str, str], account: str | None) -> None:
+    """With another key where the profile is named only; what the address says comes first."""
+    assert account == settings(**given).account
+
+
+@pytest.mark.anyio
+@pytest.mark.usefixtures("narrow")
+async def test_a_profile_s_account_narrows() -> None:
+    """As the argument does, which comes first."""
+    fake = Fake()
+    for account in (None, "b" * 32):
+        async with cfclient.connect(http=cast("Any", fake), account=account, pace=None) as cf:
+            await cf.zone_load_multi()
+
+    assert [ACCOUNT, "b" * 32] == [line.partition("account.id=")[2][:32] for line in fake.lines]
+
+
 @pytest.mark.parametrize(
     ("given", "missing", "variable"),
     [
@@ -145,7 +180,7 @@ def test_a_missing_setting_names_all_three_places(
         ("[profiles", "cannot be read"),
         ("profiles = 1", r"expected tables such as \[profiles.default\]"),
         ("[profiles]\ndefault = 1", r"expected tables such as \[profiles.default\]"),
-        ("[profiles.default]\nkey = 'x'", "profile 'default' has 'key': expected url, email or token"),
+        ("[profiles.default]\nkey = 'x'", "profile 'default' has 'key': expected url, email, token or account"),
         ("[profiles.default]\ntoken = 1", "profile 'default' has 'token'"),
     ],
 )

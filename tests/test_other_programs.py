@@ -10,11 +10,15 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import anyio
+import httpx
 import pytest
 
+import cfclient
 from cfclient import actions as act
 from cfclient import models
 from cfclient.backends.emulator import DEMO, Emulator
@@ -22,6 +26,8 @@ from cfclient.emulated import PATH
 from tests.served import serving
 
 pytestmark = pytest.mark.slow
+
+T = TypeVar("T")
 
 SCRIPTS = Path(__file__).parent / "clients"
 CLIENTS = Path(sys.prefix) / "clients"
@@ -47,15 +53,35 @@ def driven(client: str, emulator: Emulator) -> Any:
     return json.loads(done.stdout)
 
 
+def over_version_4(emulator: Emulator, call: Callable[[cfclient.Client], Awaitable[T]]) -> T:
+    """What cfclient's own version 4 reads."""
+
+    async def main() -> T:
+        url = f"https://emulator.example{PATH}"
+        async with (
+            httpx.AsyncClient(transport=httpx.ASGITransport(emulator.v4)) as http,
+            cfclient.connect(url, email=DEMO.email, token=DEMO.token, http=http, pace=None) as cf,
+        ):
+            return await call(cf)
+
+    return anyio.run(main)
+
+
 def written(emulator: Emulator, name: str) -> list[tuple[str, str, str, int | None, int | None]]:
-    """The records with this in their names, as version 1 lists them."""
+    """The records with this in their names, as version 1 lists them; version 4 reads the same."""
     zone = emulator.account().sites[1].zone.zone_name
-    page = emulator.perform(DEMO, act.RecLoadAll(zone))
-    return [
-        (str(record.type), record.name.removesuffix(f".{zone}"), record.content, record.prio, record.ttl)
-        for record in page.objs
-        if name in record.name
-    ]
+
+    def shown(records: Iterable[models.Record]) -> list[tuple[str, str, str, int | None, int | None]]:
+        return [
+            (str(record.type), record.name.removesuffix(f".{zone}"), record.content, record.prio, record.ttl)
+            for record in records
+            if name in record.name
+        ]
+
+    old = shown(emulator.perform(DEMO, act.RecLoadAll(zone)).objs)
+    new = shown(over_version_4(emulator, lambda cf: cf.records(zone).all()))
+    assert sorted(old, key=str) == sorted(new, key=str)
+    return old
 
 
 def test_the_official_sdk() -> None:
@@ -64,6 +90,10 @@ def test_the_official_sdk() -> None:
     site = emulator.account().sites[1]
     seen = driven("sdk", emulator)
     settings = emulator.perform(DEMO, act.ZoneSettings(site.zone.zone_name))
+    today = over_version_4(
+        emulator,
+        lambda cf: cf.zone_settings(site.zone.zone_name, only={"sec_lvl", "ipv46", "dnssec_status", "universal_ssl"}),
+    )
 
     assert {
         "records": len(site.records) + 1,
@@ -86,6 +116,8 @@ def test_the_official_sdk() -> None:
     } == seen
     assert [("SRV", "_sdk._tcp", "2 3 x.example", 1, 1)] == written(emulator, "sdk")
     assert (models.SecurityLevel.HIGH, models.IPv6Mode.OFF) == (settings.sec_lvl, settings.ipv46)
+    assert (settings.sec_lvl, settings.ipv46) == (today.sec_lvl, today.ipv46)
+    assert ("pending", True) == (today.dnssec_status, today.universal_ssl)
     assert settings.fpurge_ts is not None
     assert {"192.0.2.99": models.ListAction.WHITELISTED} == emulator.account().listed
 

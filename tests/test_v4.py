@@ -552,6 +552,24 @@ async def test_a_limit_says_how_long(fake: Fake, headers: dict[str, str], second
     assert (seconds, 5.0) == (caught.value.retry_after, failed.value.retry_after)
 
 
+async def test_http_429_is_a_limit_whatever_json_comes_with_it(fake: Fake) -> None:
+    """A proxy on the way may have a form of its own."""
+    fake.rules["GET", "/zones"] = Reply(status=429, headers={"retry-after": "7"}, body=b'{"error":"slow down"}')
+    async with opened(fake) as cf:
+        with pytest.raises(RateLimited) as caught:
+            await cf.zone_load_multi()
+
+    assert 7.0 == caught.value.retry_after
+
+
+async def test_a_success_without_a_zone_is_no_answer(fake: Fake) -> None:
+    """It was asked for by its id."""
+    fake.rules["GET", f"/zones/{ZONE}"] = ok(None)
+    async with opened(fake) as cf:
+        with pytest.raises(UnexpectedAnswer, match="rec_load_all: the reply has no zone"):
+            await cf.rec_load_all(ZONE)
+
+
 async def test_no_error_holds_the_key(fake: Fake) -> None:
     """However it is echoed; nor does anything that led to it."""
     fake.rules["GET", "/zones"] = no(400, 1004, f"bad {TOKEN}")
@@ -937,6 +955,17 @@ async def test_hours_are_asked_for_by_the_hour(fake: Fake) -> None:
     assert 0 == (stats.requestsServed or models.Served()).user
 
 
+@pytest.mark.parametrize("more", [{"plan": None}, {"plan": {"id": "f" * 32}}])
+async def test_stats_of_a_zone_that_does_not_say_its_plan(fake: Fake, more: dict[str, Any]) -> None:
+    """Nobody knows whether it is a free one; a time that is none is None too."""
+    fake.zones = [zone(created_on="once", **more)]
+    fake.rules["POST", "/graphql"] = GRAPH
+    async with opened(fake) as cf:
+        stats = await cf.stats("example.com")
+
+    assert (None, None) == (stats.pro_zone, stats.zoneCDate)
+
+
 def _errors(message: str, **more: Any) -> dict[str, Any]:
     return {"data": None, "errors": [{"message": message, **more}]}
 
@@ -1031,6 +1060,21 @@ async def test_a_plan_that_tells_no_bots_tells_the_rest(fake: Fake) -> None:
 
     assert [("192.0.2.1", 18)] == [(one.ip, one.hits) for one in found]
     assert 3 == asked
+
+
+async def test_a_later_day_of_visitors_may_be_refused(fake: Fake) -> None:
+    """Once the part about crawlers is left out, a refusal has another reason."""
+    refusals = iter(["unknown field verifiedBotCategory", None, "cannot request data older than 1d"])
+
+    def answer(request: Request) -> Reply:
+        words = next(refusals)
+        body = {"data": {"viewer": {"zones": [{}]}}} if words is None else _errors(words)
+        return Reply(status=200, body=json.dumps(body).encode())
+
+    fake.rules["POST", "/graphql"] = answer
+    async with opened(fake) as cf:
+        with pytest.raises(InvalidInput, match="older than 1d"):
+            await cf.zone_ips(ZONE, hours=48)
 
 
 # -- the recorded replies ------------------------------------------------------------------------------

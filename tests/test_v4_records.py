@@ -493,3 +493,8 @@ async def test_an_empty_zone_has_no_records(fake: Fake) -> None:
         null = await cf.records("example.com").all()
 
     assert ([], []) == (empty, null)
+
+
+def test_a_text_is_made_of_the_components_that_are_there() -> None:
+    """A reply may leave out the content and a component."""
+    assert '0 "ca.example"' == _content_of(models.RecordType.CAA, {"flags": 0, "value": "ca.example"})

@@ -66,7 +66,8 @@ async def _account(zones: Zones) -> str:
     if len(accounts) != 1:
         seen = f"zones of {len(accounts)} accounts ({', '.join(accounts)})" if accounts else "no zone"
         raise ConfigurationError(
-            f"these credentials see {seen}, so say whose access rules are meant: connect(account=...)"
+            f"these credentials see {seen}, so say whose access rules are meant: connect(account=...), "
+            "?account= in the address, or `account` in the profile"
         )
     return accounts[0]
 

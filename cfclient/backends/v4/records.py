@@ -32,7 +32,7 @@ PER_PAGE: Final = 5_000
 _TTL_CEIL: Final = 86_400
 
 
-class WireRecord(msgspec.Struct):
+class WireRecord(msgspec.Struct, gc=False):
     """A record as version 4 sends it."""
 
     id: str
