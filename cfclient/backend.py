@@ -124,8 +124,8 @@ class Departure:
     __slots__ = ("left", "waited")
 
     def __init__(self) -> None:
-        self.left = False
-        self.waited = 0.0
+        self.left: bool = False
+        self.waited: float = 0.0
 
 
 #: the departure of the call under way in this task

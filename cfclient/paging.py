@@ -40,7 +40,7 @@ class Pages(AsyncIterator[Page[T]]):
         # Tasks that share one iterator take turns: two fetches at once would pass over a page.
         self._turn = anyio.Lock()
         #: where the next page begins
-        self.offset = 0
+        self.offset: int = 0
 
     def __repr__(self) -> str:
         """Where it stands."""

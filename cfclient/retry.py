@@ -225,7 +225,7 @@ class Holds:
         #: when each account's hold is over
         self.until: dict[str, float] = {}
         # Two clients of one account may create the same record, and each id is given to one caller only.
-        self.known = _Known()
+        self.known: _Known = _Known()
         self.creating: dict[tuple[str, RecNew], _Same] = {}
 
     def hold(self, account: str, seconds: float) -> None:

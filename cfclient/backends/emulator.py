@@ -112,7 +112,7 @@ class Emulator:
         accounts = tuple(accounts)
         _check(accounts)
         self.calls: Counter[str] = Counter()
-        self.refused = 0
+        self.refused: int = 0
         self._clock = clock
         self._page_size = page_size
         self._limit = limit

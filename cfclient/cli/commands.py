@@ -53,7 +53,7 @@ Exit codes:
     130  interrupted (Ctrl-C); 143 by SIGTERM
 """
 
-app = App(
+app: App = App(
     name="cfclient",
     help=_HELP,
     help_format="plaintext",
@@ -62,8 +62,8 @@ app = App(
 )
 
 
-for command in (audit, verify, diff, rules, zones, records, settings, stats, visitors, call, support, serve):
-    app.command(command)
+for _command in (audit, verify, diff, rules, zones, records, settings, stats, visitors, call, support, serve):
+    app.command(_command)
 app.command(export_zone, name="export")
 app.command(import_zone, name="import")
 

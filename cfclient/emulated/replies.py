@@ -50,8 +50,8 @@ class Refused(Exception):
         self, status: int, code: int, message: str, *more: Fault, headers: Mapping[str, str] | None = None
     ) -> None:
         self.status = status
-        self.faults = (Fault(code, message), *more)
-        self.headers = dict(headers or {})
+        self.faults: tuple[Fault, ...] = (Fault(code, message), *more)
+        self.headers: dict[str, str] = dict(headers or {})
         super().__init__(message)
 
     @classmethod

@@ -17,7 +17,7 @@ from typing import Any, Final, cast
 import attrs
 
 from cfclient import models
-from cfclient.backends.account import AccessRule, Account, Annotation, Site
+from cfclient.backends.account import AccessRule, Account, Annotation, ApiToken, Site
 
 from .traffic import draw
 
@@ -62,16 +62,17 @@ class SiteState:
     )
 
     def __init__(self, site: Site, now: datetime) -> None:
-        self.zone = self._usual = site.zone
-        self.settings = site.settings
-        self.records = {record.rec_id: record for record in site.records}
+        self._usual = site.zone
+        self.zone: models.Zone = site.zone
+        self.settings: models.ZoneSettings = site.settings
+        self.records: dict[str, models.Record] = {record.rec_id: record for record in site.records}
         self._listing: tuple[models.Record, ...] | None = site.records
         #: what version 4 keeps of a record beside it, by rec_id
-        self.annotations = dict(site.annotations)
+        self.annotations: dict[str, Annotation] = dict(site.annotations)
         #: today's settings that were set, by their version 4 names
-        self.today = dict(site.today)
-        self.created = EPOCH + timedelta(days=14_800 + draw("stats", site.zone.zone_name)[6] % 1_000)
-        self.modified = self.created
+        self.today: dict[str, Any] = dict(site.today)
+        self.created: datetime = EPOCH + timedelta(days=14_800 + draw("stats", site.zone.zone_name)[6] % 1_000)
+        self.modified: datetime = self.created
         #: when a record was made and last written, where that was since the start
         self.times: dict[str, tuple[datetime, datetime]] = {}
         #: when a setting was last set, by its version 4 name
@@ -196,18 +197,18 @@ class AccountState:
     """An account: its zones by name, its lists, its tokens, and when it called."""
 
     def __init__(self, account: Account, now: datetime) -> None:
-        self.email = account.email
-        self.key = account.key.encode(errors="surrogatepass")
-        self.sites = {site.zone.zone_name: SiteState(site, now) for site in account.sites}
-        self.listing = tuple(self.sites.values())
+        self.email: str = account.email
+        self.key: bytes = account.key.encode(errors="surrogatepass")
+        self.sites: dict[str, SiteState] = {site.zone.zone_name: SiteState(site, now) for site in account.sites}
+        self.listing: tuple[SiteState, ...] = tuple(self.sites.values())
         #: by scope ("account", "user", or a zone's name), target and value
         self.rules: dict[tuple[str, str, str], RuleState] = {}
         for ip, action in account.listed.items():
             self.listed(now)[ip] = action
         for rule in account.rules:
             self.rules[rule.key] = RuleState(rule=rule, created=now, modified=now)
-        self.tokens = account.tokens
-        self.member_of = account.member_of
+        self.tokens: tuple[ApiToken, ...] = account.tokens
+        self.member_of: tuple[str, ...] = account.member_of
         self.called: deque[float] = deque()
         #: the most calls within any window of the limit
         self.most = 0
@@ -217,7 +218,7 @@ class AccountState:
         self.purged: deque[float] = deque()
         #: until when version 4 refuses everything, by the window that was used up
         self.blocked: dict[str, float] = {}
-        self.developing = {site for site in self.sites.values() if site.settings.dev_mode}
+        self.developing: set[SiteState] = {site for site in self.sites.values() if site.settings.dev_mode}
 
     def listed(self, now: datetime) -> Listed:
         """The addresses that are whitelisted or banned; what is written there is written now."""

@@ -83,7 +83,7 @@ class Lanes:
         self._gate: anyio.CapacityLimiter | None = None
         self._idle: deque[_Lane] = deque()  # the lane used last is at the right
         #: how many lanes were given up after an exchange that failed or was cancelled
-        self.retired = 0
+        self.retired: int = 0
 
     def __repr__(self) -> str:
         closed = ", closed" if self._home.closed else ""

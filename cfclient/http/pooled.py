@@ -37,8 +37,8 @@ class Pooled(ABC, Generic[C]):
     meanings: ClassVar[Meanings]
 
     def __init__(self, client: C | None, *, limit: int, timeouts: Timeouts | None) -> None:
-        self.limit = checked_limit(limit)
-        self.times = timeouts or Timeouts()
+        self.limit: int = checked_limit(limit)
+        self.times: Timeouts = timeouts or Timeouts()
         self._borrowed = client is not None
         self._client = client
         self._home = Home("HTTP adapter")

@@ -114,7 +114,7 @@ class Pacing:
         parts = urlsplit(url)
         self.adapter = http
         self.pace = pace
-        self.service = f"{parts.scheme}://{parts.netloc}".lower()
+        self.service: str = f"{parts.scheme}://{parts.netloc}".lower()
         #: how many calls of this client wait for their turn
         self.waiting = 0
         #: whether the hook knows that some wait

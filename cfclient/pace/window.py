@@ -52,9 +52,9 @@ class Window:
     __slots__ = ("_back", "_gone", "_leaders", "_lines", "_timers", "_until", "rate", "room", "under_way")
 
     def __init__(self, rate: Rate, *, room: int) -> None:
-        self.rate = rate
-        self.room = room
-        self.under_way = 0
+        self.rate: Rate = rate
+        self.room: int = room
+        self.under_way: int = 0
         # When places come back, sorted; those before `_gone` are back already.
         self._back: list[float] = []
         self._gone = 0
