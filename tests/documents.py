@@ -15,6 +15,7 @@ from __future__ import annotations
 import ast
 import functools
 import inspect
+import json
 import os
 import re
 import shlex
@@ -162,11 +163,43 @@ def matches(shown: str, printed: str) -> bool:
     return re.fullmatch(pattern, plain) is not None
 
 
+class Warm:
+    """`cfclient` as `tests.warm` runs it: in a process for each run, without loading its modules each time."""
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "tests.warm"]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=30)
+
+    def run(self, arguments: list[str], folder: Path, environment: dict[str, str]) -> tuple[str, int]:
+        """What it printed, and its exit code."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        output = folder / ".printed"
+        request = {
+            "arguments": arguments,
+            "folder": str(folder),
+            "environment": environment,
+            "output": str(output),
+        }
+        self._process.stdin.write(f"{json.dumps(request)}\n")
+        code = int(self._process.stdout.readline())
+        printed = output.read_text(encoding="utf-8")
+        output.unlink()
+        return printed, code
+
+
 class Terminal:
     """A folder, an environment, and the servers that were started in it."""
 
-    def __init__(self, folder: Path, emulator: cfclient.Emulator) -> None:
+    def __init__(self, folder: Path, emulator: cfclient.Emulator, warm: Warm) -> None:
         self.folder = folder
+        self._warm = warm
         self._emulator = emulator
         self._stack = ExitStack()
         self._ports: dict[str, str] = {}
@@ -217,6 +250,9 @@ class Terminal:
             return
         if words[:2] == ["cfclient", "serve"]:
             printed, code = self._serve(words), 0
+        elif words[0] == "cfclient" and not {"|", ">", "&&", ";"} & set(words):
+            arguments = shlex.split(self.real(command.text), comments=True)[1:]
+            printed, code = self._warm.run(arguments, self.folder, self.environment)
         else:
             done = subprocess.run(
                 ["bash", "-c", self.real(command.text)],

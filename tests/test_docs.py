@@ -6,6 +6,7 @@ import contextlib
 import io
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 import cfclient
 from cfclient import errors
 from tests import documents
-from tests.documents import PAGES, ROOT, Block, Command, Terminal, blocks, commands
+from tests.documents import PAGES, ROOT, Block, Command, Terminal, Warm, blocks, commands
 
 README = (ROOT / "README.md").read_text()
 
@@ -87,11 +88,17 @@ async def test_the_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch
                 assert ("print(" in block.text) == bool(text), f"{block} and what it prints: {text!r}"
 
 
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Warm]:
+    with Warm() as found:
+        yield found
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("page", of(lambda page: any(skipped(line) is None for line in lines(page))))
-def test_the_commands_of_a_page_run(page: Path, tmp_path: Path) -> None:
+def test_the_commands_of_a_page_run(page: Path, tmp_path: Path, warm: Warm) -> None:
     """One after the other in one folder; what they print is what is shown."""
-    with Terminal(tmp_path, documents.account()) as terminal:
+    with Terminal(tmp_path, documents.account(), warm) as terminal:
         for block in blocks(page):
             if block.title is not None:
                 terminal.write(block)
