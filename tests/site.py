@@ -26,8 +26,8 @@ class _Page(HTMLParser):
         self.loaded: list[str] = []
         self._style = False
 
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attributes}
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
         self._style = tag == "style"
         if tag == "link" and set(given.get("rel", "").split()) & NAMES:
             return
