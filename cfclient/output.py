@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import secrets
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,13 +32,14 @@ import attrs
 from . import models
 from .errors import ConfigurationError
 from .harmless import harmless, safe_cell
+from .pace import Wait
 from .plain import natural
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-__all__ = ["COLUMNS", "Entries", "Format", "Progress", "console", "destination", "write"]
+__all__ = ["COLUMNS", "Entries", "Format", "Progress", "console", "destination", "waiting", "write"]
 
 Format = Literal["table", "json", "jsonl", "csv"]
 
@@ -257,6 +260,14 @@ def write(output_format: Format, stream: TextIO, answer: Any) -> None:
 # -- progress ----------------------------------------------------------------------------------------
 
 
+def waiting(until: float | None, calls: int) -> str:
+    """The words for so many calls that wait until then, on the monotonic clock; none where none waits."""
+    if until is None:
+        return ""
+    seconds = max(0, math.ceil(until - time.monotonic()))
+    return f"waiting for the service's limit, {seconds:,} s, {calls:,} call{'' if calls == 1 else 's'}"
+
+
 class Progress:
     """How many of how many; says nothing unless it is shown, and is wiped away at the end."""
 
@@ -264,23 +275,45 @@ class Progress:
         self._bar: Bar | None = None
         if shown:
             from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+            from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TimeElapsedColumn
             from rich.progress import Progress as Bar
+            from rich.text import Text
+
+            class Words(ProgressColumn):
+                """What is done, or what is waited for."""
+
+                def render(self, task: Task) -> Text:
+                    """For this moment."""
+                    return Text(waiting(task.fields["until"], task.fields["waiting"]) or task.description)
+
+            class Line(BarColumn):
+                """The bar, which makes room for the words while something is waited for."""
+
+                def render(self, task: Task) -> Any:
+                    """For this moment."""
+                    return Text() if task.fields["until"] is not None else super().render(task)
 
             self._bar = bar = Bar(
-                TextColumn("{task.description}"),
-                BarColumn(),
+                Words(),
+                Line(),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 console=Console(stderr=True),
                 transient=True,
             )
-            self._task = bar.add_task(what, total=None)
+            self._task = bar.add_task(what, total=None, until=None, waiting=0)
 
     def __enter__(self) -> Self:
         if self._bar is not None:
             self._bar.start()
         return self
+
+    def waits(self, wait: Wait) -> None:
+        """Says that calls wait for a limit, or that none does any longer; for `Pace(hook=...)`."""
+        if self._bar is not None:
+            # The limit of the network address is over before anyone could read it.
+            until = time.monotonic() + wait.seconds if wait.waiting and wait.seconds >= 1 else None
+            self._bar.update(self._task, until=until, waiting=wait.waiting)
 
     def begin(self, total: int) -> None:
         """So many there will be."""

@@ -32,7 +32,7 @@ from .policy import joined
 from .reading import whole
 from .rules import RULES
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "audit", "count"]
 
 T = TypeVar("T")
 
@@ -195,6 +195,20 @@ async def _resolved(backend: Backend, wanted: tuple[str, ...] | None) -> _Zones:
         owners,
         tuple((zone, "no zone of the account has this id") for zone in lost),
     )
+
+
+async def count(backend: Backend, zones: Iterable[str] | None = None) -> tuple[int, int]:
+    """How many zones an audit of these is of, and on how many pages they are listed; each page is asked for once."""
+    wanted = None if zones is None else _wanted(zones)
+    if wanted is not None and not any(_ID.fullmatch(zone) for zone in wanted):
+        return len(wanted), 0
+    offset, pages, more = 0, 0, True
+    names = set[str]()
+    while more:
+        page = await backend.perform(act.ZoneLoadMulti(offset=offset))
+        names.update(zone.zone_name for zone in page.objs)
+        offset, pages, more = offset + len(page.objs), pages + 1, page.has_more and bool(page.objs)
+    return len(names if wanted is None else wanted), pages
 
 
 @attrs.frozen

@@ -15,9 +15,12 @@ from cyclopts import Parameter
 
 from cfclient.audit import Audit, Rule, Severity, Summary, ZoneAudit
 from cfclient.audit import audit as audited
+from cfclient.audit.accounts import AuditAccount
 from cfclient.audit.journal import Identity, Journal, account_name, replay
+from cfclient.audit.model import wanted
 from cfclient.audit.report import HtmlReport, ParquetReport, Report, reporter
 from cfclient.client import Client
+from cfclient.connect import connect
 from cfclient.output import Progress, console, destination
 
 from .ending import Ending, ending
@@ -41,6 +44,9 @@ def audit(
     fail_on: Annotated[Level, Parameter(help="The mildest finding that makes the exit code 1.")] = "info",
     concurrency: Annotated[int, Parameter(help="How many zones are read at a time.")] = 16,
     resume: Annotated[bool, flag("Continue what a run has left that was interrupted or killed.")] = False,
+    estimate: Annotated[
+        bool, flag("Print how many calls it takes, whose, and the expected end (table or json); audit nothing.")
+    ] = False,
     evidence: Annotated[bool, flag("-o is a folder: reports, and a manifest that proves them.")] = False,
     accounts: Annotated[
         Path | None, Parameter(help="A file of many accounts, all audited in one run; implies --evidence.")
@@ -64,18 +70,22 @@ def audit(
         cfclient audit --format html -o report.html
         cfclient audit --format jsonl --with-records -o snapshot.jsonl
         cfclient audit --accounts accounts.toml -o evidence
+        cfclient audit --accounts accounts.toml --estimate
 
     The exit code is 0 where nothing was found, 1 where something was,
     2 for wrong usage, 3 where a zone could not be read, 130 when
     interrupted; what was read until then is reported all the same.
     """
+    many = Many(file=accounts, profiles=profiles, zones=zones, account=account)
+    if estimate:
+        return _estimated(many, choice, output, resume=resume)
     if evidence or accounts or profiles:
-        many = Many(file=accounts, profiles=profiles, zones=zones, account=account)
         how = Reading(choice, concurrency=concurrency, resume=resume)
         return into_folder(many, output, how, Severity(fail_on))
     _check(output, resume=resume)
     rules, exemptions = choice.made()
-    found, connection = account.found(), account.connect()
+    found = account.found()
+    account.policy()  # refused now, before any file is touched
     whose = account_name(found.url, found.credentials)
     identity = Identity.of(whose, rules, zones, exemptions=exemptions, with_records=output.with_records)
     with ending() as end, ExitStack() as stack:
@@ -84,6 +94,7 @@ def audit(
         reading = partial(
             audited, rules=rules, exemptions=exemptions, concurrency=concurrency, all_settings=is_whole(output)
         )
+        connection = account.connect(progress.waits)
         job = _Audit(into, progress, stack, end)
         try:
             summary = anyio.run(job.run, connection, zones, reading)
@@ -92,6 +103,33 @@ def audit(
                 raise
             return end.code
     return verdict(summary, Severity(fail_on))
+
+
+def _estimated(many: Many, choice: Choice, output: ReportOutput, *, resume: bool) -> int:
+    """Prints what it would take, on standard output: no file is written or looked at."""
+    from .estimating import estimate, show
+
+    if resume:
+        raise Usage("--estimate counts all zones, also those that are done: leave out --resume")
+    rules, _ = choice.made()
+    only = None if is_whole(output) else wanted(rules)
+    single = many.file is None and not many.profiles
+    pace = many.account.policy()
+
+    def opened(one: AuditAccount) -> AbstractAsyncContextManager[Client]:
+        if single:
+            return many.account.connect()
+        return connect(
+            one.url,
+            email=one.credentials.email,
+            token=one.credentials.token,
+            pace=pace,
+            allow_plain_http=many.account.allow_plain_http,
+        )
+
+    counting = partial(estimate, many.found(), opened, only=only, pace=pace)
+    show(anyio.run(counting), as_json=output.format == "json")
+    return 0
 
 
 # -- where it goes -----------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class Many:
             return (self._one(self.account, self.account.profile or "account"),)
         if self.zones:
             raise Usage("zones are named in the file of accounts; with many accounts they cannot be named here")
-        if self.account != Account(allow_plain_http=self.account.allow_plain_http):
+        if self.account != Account(allow_plain_http=self.account.allow_plain_http, pace=self.account.pace):
             raise Usage("--accounts and --profiles say whom to ask: leave out the options of a single account")
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
@@ -78,6 +78,7 @@ def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Sev
     if output.format not in {"table", "json", "jsonl", *FORMS}:
         raise Usage(f"--format {output.format} is no form of evidence: {', '.join(('json', *FORMS))}")
     accounts = many.found()
+    many.account.policy()  # refused now, before any folder is touched
     rules, exemptions = reading.choice.made()
     proof = Evidence(
         folder,
@@ -95,7 +96,7 @@ def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Sev
     ):
         job = _Job(evidence, progress, end, fail_on)
         try:
-            anyio.run(job.run, reading.concurrency, many.account.allow_plain_http)
+            anyio.run(job.run, reading.concurrency, many.account)
         except KeyboardInterrupt:
             if not end.said:
                 raise
@@ -117,9 +118,14 @@ class _Job:
         self._end = end
         self._fail_on = fail_on
 
-    async def run(self, concurrency: int, allow_plain_http: bool) -> None:
+    async def run(self, concurrency: int, account: Account) -> None:
         try:
-            await self._evidence.gather(concurrency=concurrency, seen=self._seen, allow_plain_http=allow_plain_http)
+            await self._evidence.gather(
+                concurrency=concurrency,
+                seen=self._seen,
+                pace=account.policy(self._progress.waits),
+                allow_plain_http=account.allow_plain_http,
+            )
         except anyio.get_cancelled_exc_class():
             self._say()
             self._end.soon("; --resume continues the folder")

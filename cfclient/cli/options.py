@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -19,6 +20,7 @@ from cfclient.connect import settings as found_settings
 from cfclient.errors import ConfigurationError
 from cfclient.harmless import harmless
 from cfclient.output import Format
+from cfclient.pace import Pace, Wait
 
 FOUND, USAGE, INCOMPLETE, FAULT, INTERRUPTED, GONE, TERMINATED = 1, 2, 3, 70, 130, 141, 143
 
@@ -83,6 +85,13 @@ class Account:
         None
     )
     allow_plain_http: Annotated[bool, flag("Send the key unencrypted to an http address on another machine.")] = False
+    pace: Annotated[
+        str | None,
+        Parameter(
+            help="Where programs share the limit on calls: file:/path/to/budget.db or redis://127.0.0.1:6379/0; "
+            "or none, for as fast as can be. Otherwise CFCLIENT_PACE, or this program alone keeps to it."
+        ),
+    ] = None
     demo: Annotated[bool, flag("The built-in demo account: no network, no settings.")] = False
 
     def found(self) -> Settings:
@@ -97,9 +106,19 @@ class Account:
         except ConfigurationError as error:
             raise Usage(f"{error}; on the command line --url, --email and --token-file; or try --demo") from error
 
-    def connect(self) -> AbstractAsyncContextManager[Client]:
+    def policy(self, hook: Callable[[Wait], None] | None = None) -> Pace | None:
+        """How fast to ask; the hook is told of waits."""
+        text = self.pace or os.environ.get("CFCLIENT_PACE")
+        if text == "none":
+            return None
+        try:
+            return Pace(store=text or None, hook=hook)
+        except ConfigurationError as error:
+            raise Usage(f"{error}; on the command line --pace, or none") from error
+
+    def connect(self, hook: Callable[[Wait], None] | None = None) -> AbstractAsyncContextManager[Client]:
         """The block in which the client is open; settings are found now, before any file is touched."""
-        found = self.found()
+        found, pace = self.found(), self.policy(hook)
         if self.demo:
             return connect(emulator().connect)
         return connect(
@@ -109,6 +128,7 @@ class Account:
             profile=self.profile,
             account=self.account,
             allow_plain_http=self.allow_plain_http,
+            pace=pace,
         )
 
 

@@ -251,6 +251,11 @@ async def ask_all(asking: Asking, zone_id: str, fields: Iterable[str]) -> tuple[
     return values, missing
 
 
+def calls(only: frozenset[str] | None) -> int:
+    """How many calls `zone_settings(only=...)` makes when the zone's id is known."""
+    return len({place.path for name, place in PLACES.items() if (place.usual if only is None else name in only)})
+
+
 def _bind(asking: Asking, zone_id: str, place: Place) -> Callable[[], Any]:
     return lambda: _ask(asking, zone_id, place)
 

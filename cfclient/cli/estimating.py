@@ -1,0 +1,187 @@
+"""`cfclient audit --estimate`: how many calls an audit takes, whose, and when it may be done; it audits nothing.
+
+Only where the account's zones are not named, they are listed, each page once.
+
+    calls        listing n pages 2n - 1 (`cfclient.audit.reading`); a zone its settings and a page of records,
+                 and on today's Cloudflare one to find its id, and one for each setting that the rules look at
+    the limit    what is left of the principal's just now, without what bulk work leaves to others
+    the end      when the last call may be sent; how long the service takes to answer comes on top
+
+A zone with more than one page of records takes two calls more for each further page, which nobody knows before.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import attrs
+
+from cfclient.audit.accounts import AuditAccount
+from cfclient.audit.gather import count
+from cfclient.client import Client
+from cfclient.connect import is_v4
+from cfclient.output import write
+from cfclient.pace import Budget, Pace, Rate
+
+__all__ = ["Estimate", "Share", "estimate", "seconds_for", "show"]
+
+_PAGE: Final = {False: 180, True: 5_000}
+
+
+@attrs.frozen(kw_only=True)
+class Share:
+    """What a principal has to do."""
+
+    principal: str
+    #: the names of the accounts that are read as it
+    accounts: tuple[str, ...]
+    zones: int
+    calls: int
+    #: calls that it may make at once, and in how many seconds how many; None where nothing is paced
+    left: int | None
+    limit: int | None
+    limit_seconds: float | None
+    #: seconds until the last call may be sent
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class Estimate:
+    """What an audit takes."""
+
+    principals: tuple[Share, ...]
+    zones: int
+    calls: int
+    #: calls that this estimate made itself, to list zones
+    spent: int
+    #: zones with more records than this take more calls
+    records_per_page: int
+    seconds: float
+    #: the expected end
+    ends: datetime
+
+
+def seconds_for(calls: int, budget: Budget, room: int, egress: Rate | None) -> float:
+    """Seconds until the last of so many calls of bulk work may be sent."""
+    own = budget.limit - room
+    now = max(0, budget.left - room)
+    if calls <= now:
+        return _burst(calls, egress)
+    rounds, last = math.ceil((calls - now) / own), (calls - now - 1) % own + 1
+    # What is taken now is back by then; what this takes at once is only after a whole window.
+    first = budget.seconds if now else budget.full
+    return first + (rounds - 1) * budget.seconds + _burst(last, egress)
+
+
+def _burst(calls: int, egress: Rate | None) -> float:
+    """Seconds that the network address's limit spreads so many calls over."""
+    return 0.0 if egress is None else max(0, math.ceil(calls / egress.calls) - 1) * egress.seconds
+
+
+@attrs.define
+class _Principal:
+    """What is known of one so far."""
+
+    accounts: list[str]
+    zones: int = 0
+    calls: int = 0
+    budget: Budget | None = None
+
+
+async def estimate(
+    accounts: Iterable[AuditAccount],
+    opened: Callable[[AuditAccount], AbstractAsyncContextManager[Client]],
+    *,
+    only: frozenset[str] | None,
+    pace: Pace | None,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Estimate:
+    """Counts what auditing these accounts takes.
+
+    Args:
+        accounts: which.
+        opened: gives the block in which an account's client is open.
+        only: the settings that the rules look at; None where all are asked for.
+        pace: the policy.
+        now: what says the time.
+    """
+    found: dict[tuple[str, str], _Principal] = {}
+    spent, page = 0, max(_PAGE.values())
+    for account in accounts:
+        of_today = isinstance(account.url, str) and is_v4(account.url)
+        page = min(page, _PAGE[of_today])
+        async with opened(account) as client:
+            one = found.setdefault(_whose(account), _Principal([]))
+            zones, pages = await count(client, account.zones)
+            spent += pages
+            one.accounts.append(account.name)
+            one.zones += zones
+            one.calls += max(0, 2 * pages - 1) + zones * _per_zone(only, of_today=of_today)
+            one.budget = await client.budget()
+    egress = None
+    if pace is not None and pace.egress is not None:
+        egress = Rate(pace.egress.calls - pace.room(pace.egress), pace.egress.seconds)
+    shares = tuple(_share(one, who, pace, egress) for (_, who), one in found.items())
+    calls = sum(share.calls for share in shares)
+    paced = any(share.limit is not None for share in shares)
+    seconds = max([*(share.seconds for share in shares), _burst(calls, egress) if paced else 0.0])
+    return Estimate(
+        principals=shares,
+        zones=sum(share.zones for share in shares),
+        calls=calls,
+        spent=spent,
+        records_per_page=page,
+        seconds=seconds,
+        ends=now() + timedelta(seconds=seconds),
+    )
+
+
+def _whose(account: AuditAccount) -> tuple[str, str]:
+    """The service and the principal: accounts that have both in common share a budget."""
+    return str(account.url), account.credentials.principal
+
+
+def _per_zone(only: frozenset[str] | None, *, of_today: bool) -> int:
+    if not of_today:
+        return 2
+    from cfclient.backends.v4.settings import calls
+
+    return 2 + calls(only)
+
+
+def _share(one: _Principal, who: str, pace: Pace | None, egress: Rate | None) -> Share:
+    budget, seconds = one.budget, 0.0
+    if budget is not None and pace is not None:
+        room = pace.room(Rate(budget.limit, budget.seconds))
+        seconds = seconds_for(one.calls, budget, room, egress)
+    return Share(
+        principal=who,
+        accounts=tuple(one.accounts),
+        zones=one.zones,
+        calls=one.calls,
+        left=None if budget is None else budget.left,
+        limit=None if budget is None else budget.limit,
+        limit_seconds=None if budget is None else budget.seconds,
+        seconds=seconds,
+    )
+
+
+def show(found: Estimate, *, as_json: bool) -> None:
+    """Prints it: a row for each principal, and one line of words; or JSON."""
+    if as_json:
+        write("json", sys.stdout, found)
+        return
+    write("table", sys.stdout, found.principals)
+    minutes, seconds = divmod(math.ceil(found.seconds), 60)
+    who = "principal" if len(found.principals) == 1 else "principals"
+    ends = found.ends.astimezone().isoformat(" ", "seconds")
+    sys.stdout.write(
+        f"\n{found.calls:,} calls of {len(found.principals)} {who} for {found.zones:,} zones, "
+        f"and more for zones of over {found.records_per_page:,} records; nothing is audited.\n"
+        f"Begun now, the limits let the last call go in {minutes} min {seconds} s, at {ends}.\n"
+    )
