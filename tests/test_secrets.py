@@ -195,6 +195,7 @@ def test_the_command_line_shows_the_key_to_nobody(
     """Not with `--traceback`, and not in what it writes."""
     from cfclient.cli import main
 
+    monkeypatch.setattr(Retry, "pause", lambda _self, _number: 0.0)
     monkeypatch.setenv("CFCLIENT_TOKEN", CANARY)
     monkeypatch.setenv("CFCLIENT_EMAIL", EMAIL)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
