@@ -66,11 +66,13 @@ class _WhenUsed:
 
     async def exchange(self, request: Request, /) -> Reply:
         """The reply; see `Lanes.exchange`."""
-        if self._lanes is None:
+        lanes = self._lanes
+        if lanes is None:
             if self._closed:
                 raise MisusedClient("this HTTP adapter is closed: open a new one")
-            self._lanes = _class("httpx", "Lanes")(trust_env=self._trust_env)
-        return await self._lanes.exchange(request)
+            made: Lanes = _class("httpx", "Lanes")(trust_env=self._trust_env)
+            self._lanes = lanes = made
+        return await lanes.exchange(request)
 
     async def __aenter__(self) -> Self:
         return self
