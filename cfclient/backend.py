@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -26,6 +26,7 @@ __all__ = [
     "Token",
     "departed",
     "departing",
+    "earlier",
     "in_bulk",
 ]
 
@@ -130,6 +131,9 @@ class Departure:
 
 #: the departure of the call under way in this task
 departing: ContextVar[Departure | None] = ContextVar("cfclient_departing", default=None)
+
+#: what earlier attempts of the read under way have read already, where one read is many exchanges; None for no such
+earlier: ContextVar[dict[Hashable, Any] | None] = ContextVar("cfclient_earlier", default=None)
 
 
 def departed() -> None:

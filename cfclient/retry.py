@@ -24,14 +24,14 @@ import enum
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import anyio
 import attrs
 
 from .actions import Action, Kind, RecDelete, RecLoadAll, RecNew, as_written
-from .backend import Backend, Departure, RawBackend, departing
+from .backend import Backend, Departure, RawBackend, departing, earlier
 from .errors import (
     ApiError,
     CloudflareError,
@@ -328,13 +328,14 @@ class _Retrying:
         since = began = anyio.current_time()
         # Waiting for its turn is no patience with a service that refuses.
         failed, held, turns = 0, 0.0, 0.0
+        read: dict[Hashable, Any] | None = {} if action.kind is Kind.READ else None
         while True:
             waited = await self._over(call, held) if self._account in self._holds.until else 0.0
             held += waited
             since += waited
             call.number += 1
             departure = Departure()
-            token = departing.set(departure)
+            token, kept = departing.set(departure), earlier.set(read)
             try:
                 answer = await ask(action)
             except CloudflareError as error:
@@ -350,6 +351,7 @@ class _Retrying:
                 return answer
             finally:
                 departing.reset(token)
+                earlier.reset(kept)
                 waited += departure.waited
                 turns += departure.waited
             if call.doubtful and isinstance(action, RecDelete) and _is_gone(failure):

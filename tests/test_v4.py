@@ -37,6 +37,7 @@ from cfclient.errors import (
     Unsupported,
 )
 from cfclient.http import Reply, Request
+from cfclient.retry import Retry
 from tests.openapi import Checked, check_request
 from tests.samples import EXAMPLES
 from tests.v4fake import ACCOUNT, OTHER, URL, ZONE, Fake, no, ok, zone
@@ -727,6 +728,55 @@ async def test_where_all_settings_are_refused_the_refusal_is_raised(fake: Fake) 
     async with opened(fake) as cf:
         with pytest.raises(InvalidInput, match=r"Invalid zone\."):
             await cf.zone_settings("f" * 32)
+
+
+class _EveryTenth:
+    """Every tenth exchange is refused a connection."""
+
+    def __init__(self, fake: Fake) -> None:
+        self.fake = fake
+        self.count = 0
+
+    async def exchange(self, request: Request, /) -> Reply:
+        self.count += 1
+        if self.count % 10 == 0:
+            raise ConnectionFailed("refused", maybe_carried_out=False)
+        return await self.fake.exchange(request)
+
+
+async def test_an_attempt_asks_for_what_the_one_before_it_has_not_read(fake: Fake) -> None:
+    """Otherwise seventeen exchanges hardly ever go well together; a call of its own reads everything anew."""
+    flaky, policy = _EveryTenth(fake), Retry(attempts=2, first=0.001)
+    async with opened(flaky, retry=policy) as cf:
+        await cf.zone_settings("example.com")
+        first = len(fake.asked)
+        again = await cf.zone_settings("example.com")
+
+    assert again.sec_lvl is not None
+    assert len(set(fake.lines[:first])) == first
+    assert set(fake.lines[first:]) == set(fake.lines[:first]) - {"GET /zones?name=example.com&per_page=50"}
+
+
+@pytest.mark.parametrize("limited", [False, True])
+async def test_what_an_earlier_request_of_a_call_did_is_not_denied(fake: Fake, limited: bool) -> None:
+    """The rule is there already, and then the service cannot be reached: not "the request was not carried out"."""
+
+    def gone(request: Request) -> Reply:
+        if limited:
+            return no(429, 10100, "Enough")
+        raise ConnectionFailed("refused", maybe_carried_out=False)
+
+    path = f"/accounts/{ACCOUNT}/firewall/access_rules/rules"
+    async with opened(fake) as cf:
+        await cf.ban("192.0.2.1")
+        fake.rules["GET", path] = gone
+        with pytest.raises((ConnectionFailed, RateLimited)) as caught:
+            await cf.ban("192.0.2.1")
+
+    error = caught.value
+    expected = "an earlier request of the same call was answered"
+    assert expected in " ".join([str(error), *getattr(error, "__notes__", ())])
+    assert limited or (isinstance(error, ConnectionFailed) and error.maybe_carried_out)
 
 
 async def test_a_setting_that_fails_in_passing_fails_the_call(fake: Fake) -> None:

@@ -46,6 +46,10 @@ TOTAL: Final = 60.0
 
 _HTML: Final = b"<html><head><title>503 Service Temporarily Unavailable</title></head><body></body></html>"
 _LIMIT: Final = b'{"result":"error","msg":"You have exceeded the number of API calls allowed","err_code":"E_MAXAPI"}'
+_LIMIT_V4: Final = (
+    b'{"success":false,"errors":[{"code":10100,"message":"More than 1200 requests per 300 seconds reached"}],'
+    b'"messages":[],"result":null}'
+)
 
 
 @attrs.frozen
@@ -68,6 +72,10 @@ class Network:
     #: how many of the exchanges meet a fault
     rate: float
     down: list[Down] = attrs.field(factory=list)
+    #: faults that do not occur here
+    without: frozenset[str] = frozenset()
+    #: when each request left
+    left: list[float] = attrs.field(factory=list)
     #: exchanges that a client waits for
     waiting: int = 0
     #: requests on their way
@@ -89,7 +97,8 @@ class Network:
                 return down.manner
         if self.draw.random() >= self.rate:
             return "none"
-        return self.draw.choices(list(FAULTS), list(FAULTS.values()))[0]
+        fate = self.draw.choices(list(FAULTS), list(FAULTS.values()))[0]
+        return "none" if fate in self.without else fate
 
     async def exchange(self, request: Request, /) -> Reply:
         """The reply, or what became of it."""
@@ -110,9 +119,12 @@ class Network:
             raise ConnectionFailed("connection refused", maybe_carried_out=False)
         if fate == "429":
             return Reply(status=429, headers=self._until(), body=_HTML)
+        if fate == "E_MAXAPI" and _is_v4(request):
+            return Reply(status=429, headers=self._until(), body=_LIMIT_V4)
         if fate == "E_MAXAPI":
             return Reply(status=200, headers=self._until(), body=_LIMIT)
         departed()
+        self.left.append(trio.current_time())
         if fate in {"reset before", "reset during"}:
             await trio.sleep(draw.expovariate(20))
             raise ConnectionFailed("connection reset", maybe_carried_out=True)
@@ -187,7 +199,13 @@ class Network:
         answer.come(Reply(status=status, headers=headers, body=body))
 
 
+def _is_v4(request: Request) -> bool:
+    return "/client/v4/" in request.url
+
+
 def _is_create(request: Request) -> bool:
+    if _is_v4(request):
+        return request.method == "POST" and request.url.endswith("/dns_records")
     return b"a=rec_new" in request.body
 
 

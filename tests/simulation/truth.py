@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, Final, TypeVar
 
 import trio
 
@@ -13,11 +14,23 @@ from cfclient import models
 from cfclient.actions import Action, Kind
 from cfclient.backend import Credentials
 from cfclient.backends.emulator import Emulator
+from cfclient.emulated.app import V4, Asked
+from cfclient.emulated.ids import v4_id
+from cfclient.emulated.replies import Answer
 from cfclient.errors import RateLimited
 
-__all__ = ["Truth", "states"]
+__all__ = ["Truth", "WatchedV4", "mark", "states"]
 
 T = TypeVar("T")
+
+
+def mark(action: Action[Any]) -> Hashable:
+    """What an action is known by in whatever form it arrives: an address is written once only."""
+    if isinstance(action, act.RecNew):
+        return "rec_new", action.zone, action.content
+    if isinstance(action, act.RecEdit):
+        return "rec_edit", action.zone, action.id, action.content
+    return action
 
 
 class Truth(Emulator):
@@ -26,12 +39,12 @@ class Truth(Emulator):
     def begin(self, zones: list[str], say: Callable[[str], None]) -> None:
         """From now on everything is remembered."""
         self.say = say
-        self.refused = 0
-        #: what was carried out and changes something, in order
-        self.carried: list[tuple[float, Action[Any]]] = []
-        self.times: Counter[Action[Any]] = Counter()
-        #: the ids that each create made
-        self.made: dict[act.RecNew, list[str]] = defaultdict(list)
+        #: calls of clients that were refused for the limit
+        self.limited = 0
+        #: how often what changes something was carried out, by its mark
+        self.times: Counter[Hashable] = Counter()
+        #: the ids that each create made, by its mark
+        self.made: dict[Hashable, list[str]] = defaultdict(list)
         #: the states of each zone, and since when
         self.records: dict[str, list[tuple[float, dict[str, models.Record]]]] = {}
         self.settings: dict[str, list[tuple[float, models.ZoneSettings]]] = {}
@@ -48,19 +61,61 @@ class Truth(Emulator):
         try:
             answer = super().perform(credentials, action)
         except RateLimited:
-            self.refused += 1
+            self.limited += 1
             raise
         if action.kind is not Kind.READ:
-            self.say(f"carried out: {action!r}")
-            self.carried.append((trio.current_time(), action))
-            self.times[action] += 1
-            if isinstance(action, act.RecNew):
-                assert isinstance(answer, models.Record)
-                self.made[action].append(answer.rec_id)
-            zone = getattr(action, "zone", None)
-            if zone is not None:
-                self._remember(zone)
+            self.carried(action, answer.rec_id if isinstance(answer, models.Record) else None)
         return answer
+
+    def carried(self, action: Action[Any], made: str | None) -> None:
+        """Notes what was carried out, and the id of what it made."""
+        self.say(f"carried out: {action!r}")
+        self.times[mark(action)] += 1
+        if isinstance(action, act.RecNew):
+            assert made is not None
+            self.made[mark(action)].append(made)
+        zone = getattr(action, "zone", None)
+        if zone is not None:
+            self._remember(zone)
+
+
+class WatchedV4(V4):
+    """Version 4's face of the truth: what it carries out is noted as the action that it was."""
+
+    def __init__(self, truth: Truth, zones: list[str]) -> None:
+        super().__init__(truth.v4._world)
+        self._truth = truth
+        self._zones = {v4_id("zone", truth.site(zone).zone.zone_id): zone for zone in zones}
+
+    def answer(self, asked: Asked) -> Answer:
+        answer = super().answer(asked)
+        if answer.status == 429:
+            self._truth.limited += 1
+        elif answer.status < 300 and (action := self._action(asked)) is not None:
+            self._truth.carried(action, answer.body["result"]["id"])
+        return answer
+
+    def _action(self, asked: Asked) -> Action[Any] | None:
+        """What changes something; None for a read. A request of no known form is a KeyError or so."""
+        if asked.method == "GET":
+            return None
+        parts = asked.path.split("/")[1:]
+        body = json.loads(asked.body) if asked.body else {}
+        if parts[-1] == "rules":
+            return act.Ban(body["configuration"]["value"])
+        zone = self._zones[parts[1]]
+        if parts[2:] == ["settings", "security_level"]:
+            return act.SecLvl(zone, LEVELS[body["value"]])
+        assert parts[2] == "dns_records", asked.path
+        if asked.method == "DELETE":
+            return act.RecDelete(zone, parts[3])
+        if asked.method == "PATCH":
+            return act.RecEdit(zone, parts[3], body["type"], body["name"], body["content"])
+        return act.RecNew(zone, body["type"], body["name"], body["content"])
+
+
+#: version 4's words for what the web app sets
+LEVELS: Final = {"low": "low", "medium": "med", "high": "high", "under_attack": "help"}
 
 
 def states(history: list[tuple[float, T]], since: float, until: float) -> list[T]:

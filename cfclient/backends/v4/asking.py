@@ -18,7 +18,14 @@ import msgspec
 from cfclient.actions import Action
 from cfclient.backend import Credentials
 from cfclient.bounds import DEFAULT, Bounds
-from cfclient.errors import CloudflareError, ConfigurationError, UnexpectedAnswer
+from cfclient.errors import (
+    ApiError,
+    CloudflareError,
+    ConfigurationError,
+    ConnectionFailed,
+    RateLimited,
+    UnexpectedAnswer,
+)
 from cfclient.exchanges import exchanged
 from cfclient.http import Http, Request
 from cfclient.replies import without_frames
@@ -29,6 +36,7 @@ from .support import Permission
 
 __all__ = ["Asking", "Scope", "at_once"]
 
+_BEFORE: Final = "an earlier request of the same call was answered"
 #: the most exchanges of one action that are under way at a time
 _WIDTH: Final = 20
 
@@ -63,6 +71,8 @@ class Asking:
     action: Action[Any]
     scope: Scope
     bounds: Bounds = DEFAULT
+    #: the requests of this action that change something and were answered
+    _sent: list[str] = attrs.field(factory=list, init=False, eq=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -119,6 +129,22 @@ class Asking:
         )
 
     async def _exchange(self, method: str, path: str, content: bytes, result: Any, needs: Permission) -> Envelope[Any]:
+        before = bool(self._sent)
+        failure: CloudflareError | None = None
+        try:
+            answer = await self._asked(method, path, content, result, needs)
+        except CloudflareError as error:
+            answered = isinstance(error, ApiError) and not isinstance(error, RateLimited)
+            failure = error
+        else:
+            answered = True
+        if answered and method != "GET":
+            self._sent.append(path)
+        if failure is not None:
+            raise _of_the_whole(failure) if before else failure
+        return answer
+
+    async def _asked(self, method: str, path: str, content: bytes, result: Any, needs: Permission) -> Envelope[Any]:
         credentials = await self.credentials.settled()
         request = self._request(credentials, method, path, content, "api")
         reply = await exchanged(self.http, lambda: request, lambda: credentials.key, self.bounds)
@@ -127,6 +153,15 @@ class Asking:
         except CloudflareError as error:
             failure = without_frames(error)
         raise failure
+
+
+def _of_the_whole(failure: CloudflareError) -> CloudflareError:
+    """What a request's failure says of a call that sent another before: that one may well have been carried out."""
+    if isinstance(failure, ConnectionFailed) and not failure.maybe_carried_out:
+        return ConnectionFailed(f"{failure.reason}; {_BEFORE}", maybe_carried_out=True)
+    if isinstance(failure, RateLimited):
+        failure.add_note(f"It may have been carried out: {_BEFORE}.")
+    return failure
 
 
 async def at_once(calls: Mapping[str, Any]) -> dict[str, Any]:
