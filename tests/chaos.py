@@ -76,7 +76,19 @@ async def plain(limit: int) -> AsyncIterator[Any]:
         yield Borrowed(http, total=2.0)
 
 
-HTTP: Final[dict[str, Callable[[int], Any]]] = {"lanes": lanes, "plain httpx": plain}
+def _adapter(library: str, limit: int) -> Any:
+    from cfclient.http.aiohttp import Aiohttp
+    from cfclient.http.pyreqwest import Pyreqwest
+
+    return {"aiohttp": Aiohttp, "pyreqwest": Pyreqwest}[library](limit=limit, timeouts=_TIMES)
+
+
+HTTP: Final[dict[str, Callable[[int], Any]]] = {
+    "lanes": lanes,
+    "plain httpx": plain,
+    "aiohttp": functools.partial(_adapter, "aiohttp"),
+    "pyreqwest": functools.partial(_adapter, "pyreqwest"),
+}
 
 
 def opened(url: str, http: Any, *, retry: bool = True) -> AbstractAsyncContextManager[Client]:
@@ -152,6 +164,10 @@ async def writes(there: Service, *, number: int, http: str = "lanes", rate: floa
             edit = act.RecEdit(zone, record.rec_id, "A", record.name, f"10.1.{n >> 8}.{n & 255}")
             changes.append(act.RecDelete(zone, record.rec_id) if n % 2 else edit)
         changed: list[Outcome[Any]] = list(await cf.perform_all(changes, concurrency=24))
+        # In the place of changes of what was not made, so that there are so many calls in all.
+        rest = range(len(creates), number - len(changes))
+        more = [act.RecNew(draw.choice(zones), "A", f"chaos{n}", f"10.2.{n >> 8}.{n & 255}") for n in rest]
+        made += await cf.perform_all(more, concurrency=24)
     seconds = time.monotonic() - began
     met = there.met()
     truth = {record.rec_id: record for site in there.truth().account().sites for record in site.records}
@@ -343,6 +359,10 @@ def rows(scale: float) -> list[Row]:
                 number, then = many(int(10_000 * size)), many(int(1000 * size))
                 run = functools.partial(cancelled, there, number=number, then=then, backend=backend, http=http)
                 found.append(anyio.run(run, backend=backend))
+    with service(zones=3, latency=6) as there:
+        for http in ("aiohttp", "pyreqwest"):
+            run = functools.partial(cancelled, there, number=many(1000), then=many(1000), backend="asyncio", http=http)
+            found.append(anyio.run(run))
     return found
 
 
