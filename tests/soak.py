@@ -59,7 +59,8 @@ async def soak(url: str, *, seconds: float, every: float = 10.0, seed: int = 1) 
                 while time.monotonic() < until:
                     patience = 0.01 * draw.random() if draw.random() < 0.1 else float("inf")
                     with anyio.move_on_after(patience):
-                        calls += await _something(cf, draw, draw.choice(zones), f"soak{number}")
+                        made = await _something(cf, draw, draw.choice(zones), f"soak{number}")
+                        calls += made  # not in one line: others count while this one waits
 
             async with anyio.create_task_group() as tasks:
                 for number in range(_AT_ONCE):
