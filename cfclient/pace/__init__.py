@@ -259,11 +259,12 @@ class Paced:
         pace = pacing.pace
         rate = pace.rate(name)
         key = (pacing.service, self._principal.casefold(), name, rate.seconds)
-        edition = -1
-        while edition != home.edition:  # looking for one may have made the other forgotten
+        while True:
             edition = home.edition
             window = home.window(key, pace, rate)
             egress = None if pace.egress is None else home.window(_ADDRESS, pace, pace.egress)
+            if edition == home.edition:  # otherwise looking for one may have made the other forgotten
+                break
         self._known[name] = found = (edition, window, egress)
         return found
 
