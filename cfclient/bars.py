@@ -105,8 +105,7 @@ def draw(screen: Console, rows: Iterable[ZoneTraffic]) -> None:
     for index, row in enumerate(rows):
         if index:
             screen.print()
-        screen.print(Text(harmless(row.zone), style="bold"), end="")
-        screen.print(Text(f"  {_span(row.since, row.until)}", style="dim"))
+        screen.print(Text.assemble((harmless(row.zone), "bold"), (f"  {_span(row.since, row.until)}", "dim")))
         visitors = ("regular", "crawler", "threat")
         served = ("Cloudflare", "your server")
         groups: tuple[tuple[str, Sequence[str], Sequence[Number], bool], ...] = (

@@ -5,7 +5,8 @@
     emulator:?zones=25&seed=7                  CloudFlare in memory, in this process
 
 Each of the three settings (address, e-mail, key) is looked for in the arguments, then in the
-environment (`CFCLIENT_URL`, `CFCLIENT_EMAIL`, `CFCLIENT_TOKEN`), then in a profile of `config.toml`.
+environment (`CFCLIENT_URL`, `CFCLIENT_EMAIL`, `CFCLIENT_TOKEN`), then in a profile of `config.toml`, which may
+say `token_keyring = true` instead of the key: it is then asked of the system's keyring.
 For today's Cloudflare a key without an e-mail address is an API token, so an address counts only where it
 stands beside the key or before it; the last place is what Cloudflare's own SDK reads: `CLOUDFLARE_API_TOKEN`, or
 `CLOUDFLARE_EMAIL` and `CLOUDFLARE_API_KEY`. Those are sent to no other kind of address.
@@ -13,6 +14,7 @@ stands beside the key or before it; the last place is what Cloudflare's own SDK 
 
 from __future__ import annotations
 
+import difflib
 import logging
 import os
 import sys
@@ -54,6 +56,8 @@ class Settings:
     credentials: Credentials
     #: the id of the only account that counts, as the profile says that the credentials are of
     account: str | None = None
+    #: where each of url, email and token was found, for people
+    origins: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
 
 
 def config_path() -> Path:
@@ -83,13 +87,13 @@ def _stored(path: Path) -> Mapping[str, Any]:
     if reason:
         # Not within the except clause: what is raised there keeps the error, and that one the file.
         raise ConfigurationError(f"{path} cannot be read: {reason}")
-    if warning and "token" in str(data) and path not in _warned:
+    if warning and "'token'" in str(data) and path not in _warned:
         _warned.add(path)
         _log.warning("%s", warning)
     return data
 
 
-def _profile(name: str | None) -> Mapping[str, str]:
+def _profile(name: str | None) -> Mapping[str, Any]:
     """The settings of one profile; without a name those of "default", which need not be there."""
     path = config_path()
     wanted = name or os.environ.get("CFCLIENT_PROFILE")
@@ -100,29 +104,85 @@ def _profile(name: str | None) -> Mapping[str, str]:
     if wanted is not None and wanted not in profiles:
         known = ", ".join(sorted(profiles)) or "none"
         raise ConfigurationError(f"there is no profile {wanted!r} in {path} (profiles there: {known})")
-    profile: Mapping[str, str] = profiles.get(wanted or "default", {})
-    if odd := [key for key, value in profile.items() if key not in _KEYS or not isinstance(value, str)]:
+    called = wanted or "default"
+    profile: Mapping[str, Any] = profiles.get(called, {})
+    for key, value in profile.items():
+        if key not in _KEYS:
+            near = difflib.get_close_matches(key, _KEYS, n=1)
+            meant = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ConfigurationError(f"{path}: profile {called!r} has {key!r}: expected {', '.join(_KEYS)}{meant}")
+        if not isinstance(value, _KEYS[key]):
+            right = "true or false" if _KEYS[key] is bool else "text in quotes"
+            raise ConfigurationError(f"{path}: profile {called!r} has {key!r} that is not valid: expected {right}")
+    if profile.get("token_keyring") and "token" in profile:
+        raise ConfigurationError(f"{path}: profile {called!r} has token and token_keyring: one of them is enough")
+    return {**profile, "name": called}
+
+
+#: what the entries of cfclient in the system's keyring are called
+KEYRING_SERVICE: Final = "cfclient"
+
+
+def _from_keyring(user: str) -> str:
+    """The key that the system's keyring has for this e-mail address, or profile."""
+    try:
+        import keyring
+        from keyring.errors import KeyringError
+    except ModuleNotFoundError as error:
+        if error.name != "keyring":
+            raise
         raise ConfigurationError(
-            f"{path}: profile {wanted or 'default'!r} has {odd[0]!r}: expected url, email, token or account"
+            'token_keyring needs one more package: pip install "cfclient-async[keyring]"'
+        ) from None
+    token, reason = None, ""
+    try:
+        token = keyring.get_password(KEYRING_SERVICE, user)
+    except KeyringError as error:
+        # No word of the backend's beyond the kind of error: it is foreign, and handles keys.
+        reason = type(error).__name__
+    if reason:
+        raise ConfigurationError(f"the keyring cannot be read ({reason}): is there one, and is it unlocked?")
+    if not token:
+        raise ConfigurationError(
+            f"the keyring has no key for {user!r}: store it by the command: keyring set {KEYRING_SERVICE} {user}"
         )
-    return profile
+    return token
 
 
 #: where today's Cloudflare answers; the address where none is given
 V4_URL: Final = "https://api.cloudflare.com/client/v4"
 
-_SETTINGS: Final = {"url": "CFCLIENT_URL", "email": "CFCLIENT_EMAIL", "token": "CFCLIENT_TOKEN"}
 #: what a profile may have
-_KEYS: Final = frozenset({*_SETTINGS, "account"})
+_KEYS: Final = {"url": str, "email": str, "token": str, "token_keyring": bool, "account": str}
+
+_SETTINGS: Final = {"url": "CFCLIENT_URL", "email": "CFCLIENT_EMAIL", "token": "CFCLIENT_TOKEN"}
+
+
+#: a value, and where it was found, for people
+_Found = tuple[Any, str]
+#: asked for a key that is nowhere else, with the address and the e-mail address
+Ask = Callable[[str, str | None], str]
 
 
 def settings(
-    url: str | None = None, *, email: str | None = None, token: Token | None = None, profile: str | None = None
+    url: str | None = None,
+    *,
+    email: str | None = None,
+    token: Token | None = None,
+    profile: str | None = None,
+    ask: Ask | None = None,
 ) -> Settings:
     """The address and the credentials, from the arguments, the environment, or a profile.
 
     An emulator has credentials of its own, which hold unless the arguments say otherwise.
     Without any address it is that of today's Cloudflare.
+
+    Args:
+        url: as `connect` takes it, and so are the next three.
+        email: the account's e-mail address.
+        token: the account's key.
+        profile: the name of a profile.
+        ask: is called with the address and the e-mail address where the key is nowhere, and gives it.
 
     Raises:
         ConfigurationError: one is missing; the message names all three places.
@@ -131,31 +191,55 @@ def settings(
     # The file is read only when something is left to look for there, and the profile only once.
     stored = _profile(profile) if profile or os.environ.get("CFCLIENT_PROFILE") else None
 
-    def places(name: str) -> Iterator[Any]:
+    def places(name: str) -> Iterator[_Found]:
         nonlocal stored
-        yield given[name]
-        yield os.environ.get(_SETTINGS[name])
+        yield given[name], f"given as {name}"
+        yield os.environ.get(_SETTINGS[name]), _SETTINGS[name]
         stored = _profile(None) if stored is None else stored
-        yield stored.get(name)
+        yield stored.get(name), f"profile {stored['name']}"
 
-    def find(name: str) -> Any:
-        value = next(filter(None, places(name)), None)
-        if value is None:
-            raise ConfigurationError(_missing(name))
-        return value
+    def first(name: str) -> _Found:
+        return next((found for found in places(name) if found[0]), (None, ""))
 
-    address = next(filter(None, places("url")), None) or V4_URL
+    def tokens(mail: Callable[[], str | None]) -> Iterator[_Found]:
+        """The places of a key; the keyring stands where its profile does."""
+        for value, where in places("token"):
+            if not value and where.startswith("profile ") and stored is not None and stored.get("token_keyring"):
+                yield _from_keyring(mail() or stored["name"]), f"the keyring, by {where}"
+            else:
+                yield value, where
+
+    address, address_from = first("url")
+    if not address:
+        address, address_from = V4_URL, "nothing else is given"
+    origins = {"url": address_from}
+    account: str | None = None
     if address.startswith("emulator:"):
-        return Settings(url=address, credentials=_demo(email, token))
-    if not is_v4(address):
-        return Settings(url=address, credentials=Credentials(find("email"), find("token")))
-    credentials = _of_today(places("email"), places("token"))
-    # The account of a profile that nobody named goes with its key: another key's zones lie elsewhere.
-    named = bool(profile or os.environ.get("CFCLIENT_PROFILE"))
-    counts = stored is not None and (named or stored.get("token") == credentials.token)
-    said = "account" in dict(parse_qsl(address.partition("?")[2]))
-    account = stored.get("account") if stored is not None and counts and not said else None
-    return Settings(url=address, credentials=credentials, account=account)
+        return Settings(url=address, credentials=_demo(email, token), origins=origins)
+    if is_v4(address):
+        found = _of_today(places("email"), tokens(lambda: first("email")[0]))
+        if found is None:
+            if ask is None:
+                raise ConfigurationError(_missing("token", ", or set CLOUDFLARE_API_TOKEN"))
+            mail, mail_from = first("email")
+            found = mail, mail_from, ask(address, mail), "asked for"
+        mail, mail_from, key, key_from = found
+        # The account of a profile that nobody named goes with its key: another key's zones lie elsewhere.
+        if stored is not None and "account" not in dict(parse_qsl(address.partition("?")[2])):
+            named = bool(profile or os.environ.get("CFCLIENT_PROFILE"))
+            own = key_from.endswith(f"profile {stored['name']}") or stored.get("token") == key
+            account = stored.get("account") if named or own else None
+    else:
+        mail, mail_from = first("email")
+        if not mail:
+            raise ConfigurationError(_missing("email"))
+        key, key_from = next((one for one in tokens(lambda: mail) if one[0]), (None, ""))
+        if key is None:
+            if ask is None:
+                raise ConfigurationError(_missing("token"))
+            key, key_from = ask(address, mail), "asked for"
+    origins |= {"email": mail_from, "token": key_from}
+    return Settings(url=address, credentials=Credentials(mail, key), account=account, origins=origins)
 
 
 def _missing(name: str, more: str = "") -> str:
@@ -170,22 +254,23 @@ def is_v4(url: str) -> bool:
     return url.partition("?")[0].rstrip("/").endswith("/client/v4")
 
 
-def _of_today(emails: Iterator[Any], tokens: Iterator[Any]) -> Credentials:
+def _of_today(emails: Iterator[_Found], tokens: Iterator[_Found]) -> tuple[Any, str, Any, str] | None:
     """The credentials for today's Cloudflare; an e-mail address that stands behind the key is another account's."""
-    email: str | None = None
+    email: _Found = (None, "")
     for mail, token in zip(emails, tokens, strict=True):
-        email = email or mail or None
-        if token:
-            return Credentials(email, token)
+        email = mail if mail[0] and not email[0] else email
+        if token[0]:
+            return email[0], email[1], token[0], token[1]
     api_token, api_key = os.environ.get("CLOUDFLARE_API_TOKEN"), os.environ.get("CLOUDFLARE_API_KEY")
-    if api_token and not (email and api_key):
-        return Credentials(None, api_token)
-    email = email or os.environ.get("CLOUDFLARE_EMAIL")
-    if api_key and email:
-        return Credentials(email, api_key)
+    if api_token and not (email[0] and api_key):
+        return None, "", api_token, "CLOUDFLARE_API_TOKEN"
+    if not email[0]:
+        email = os.environ.get("CLOUDFLARE_EMAIL"), "CLOUDFLARE_EMAIL"
+    if api_key and email[0]:
+        return email[0], email[1], api_key, "CLOUDFLARE_API_KEY"
     if api_key:
         raise ConfigurationError("CLOUDFLARE_API_KEY is set, and no e-mail address: set CLOUDFLARE_EMAIL too")
-    raise ConfigurationError(_missing("token", ", or set CLOUDFLARE_API_TOKEN"))
+    return None
 
 
 def _demo(email: str | None, token: Token | None) -> Credentials:

@@ -86,12 +86,7 @@ def _opened(path: Path, mode: Literal["w", "x"], asked_for: Path) -> TextIO:
 
 def console(stream: TextIO) -> Console:
     """As wide as the terminal; anywhere else so wide that nothing is folded, and without colour."""
-    from rich.console import Console
-
-    class Screen(Console):
-        def on_broken_pipe(self) -> None:
-            # rich's own ends the process with 1, which would be taken for findings.
-            raise BrokenPipeError
+    from .screens import Screen
 
     if stream.isatty():
         return Screen(file=stream, highlight=False)

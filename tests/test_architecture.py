@@ -66,8 +66,10 @@ FLOORS: dict[str, int] = {
     "zonefile": 6,
     "planning": 9,
     "output": 9,
+    "screens": 1,
     "bars": 9,
     "serving": 9,
+    "doctor": 9,
     "cli": 11,
     "__main__": 12,
 }

@@ -310,7 +310,11 @@ def test_a_refusal_of_the_service(run: Run) -> None:
     """In its own words, exit code 3."""
     code, out, err = run("call", "stats", "z=other.example", "--demo")
 
-    assert (3, "", "cfclient: error: stats: Invalid zone.\n") == (code, out, err)
+    assert (3, "", "cfclient: error: stats: Invalid zone. (cfclient zones lists those of the account)\n") == (
+        code,
+        out,
+        err,
+    )
 
 
 def test_a_service_that_does_not_answer(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -459,7 +463,9 @@ def test_an_output_that_fails(run: Run, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(asking, "_list", full)
 
-    assert (3, "", "cfclient: error: [Errno 28] No space left on device\n") == run("zones", "--demo")
+    words = "no space is left where the output goes: free some, or choose another place with -o"
+
+    assert (3, "", f"cfclient: error: {words}\n") == run("zones", "--demo")
 
 
 @pytest.mark.parametrize("real", [True, False])

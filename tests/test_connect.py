@@ -136,7 +136,7 @@ def narrow(config: Path) -> None:
     ],
 )
 @pytest.mark.usefixtures("narrow")
-def test_a_profile_s_account_goes_with_its_key(given: dict[str, str], account: str | None) -> None:
+def test_a_profile_s_account_goes_with_its_key(given: dict[str, Any], account: str | None) -> None:
     """With another key where the profile is named only; what the address says comes first."""
     assert account == settings(**given).account
 
@@ -162,7 +162,7 @@ async def test_a_profile_s_account_narrows() -> None:
     ],
 )
 def test_a_missing_setting_names_all_three_places(
-    config: Path, given: dict[str, str], missing: str, variable: str
+    config: Path, given: dict[str, Any], missing: str, variable: str
 ) -> None:
     """For version 1 both are needed."""
     with pytest.raises(ConfigurationError) as caught:
@@ -180,8 +180,17 @@ def test_a_missing_setting_names_all_three_places(
         ("[profiles", "cannot be read"),
         ("profiles = 1", r"expected tables such as \[profiles.default\]"),
         ("[profiles]\ndefault = 1", r"expected tables such as \[profiles.default\]"),
-        ("[profiles.default]\nkey = 'x'", "profile 'default' has 'key': expected url, email, token or account"),
-        ("[profiles.default]\ntoken = 1", "profile 'default' has 'token'"),
+        (
+            "[profiles.default]\nkey = 'x'",
+            "profile 'default' has 'key': expected url, email, token, token_keyring, account$",
+        ),
+        ("[profiles.default]\ntokne = 'x'", r"account \(did you mean 'token'\?\)"),
+        ("[profiles.default]\ntoken = 1", "profile 'default' has 'token' that is not valid: expected text in quotes"),
+        (
+            "[profiles.default]\ntoken_keyring = 'x'",
+            "profile 'default' has 'token_keyring' that is not valid: expected true or false",
+        ),
+        ("[profiles.default]\ntoken_keyring = true\ntoken = 'x'", "token and token_keyring: one of them is enough"),
     ],
 )
 def test_a_bad_configuration_file_is_told_by_its_path(config: Path, text: str, words: str) -> None:
@@ -263,7 +272,7 @@ def test_without_an_address_it_is_today_s_cloudflare(config: Path) -> None:
 def test_an_address_counts_beside_the_key_or_before_it(
     config: Path,
     monkeypatch: pytest.MonkeyPatch,
-    places: tuple[dict[str, str], dict[str, str], dict[str, str]],
+    places: tuple[dict[str, Any], dict[str, str], dict[str, str]],
     expected: tuple[str | None, str],
 ) -> None:
     """What Cloudflare's own SDK reads comes last."""

@@ -94,7 +94,7 @@ def audit(
         reading = partial(
             audited, rules=rules, exemptions=exemptions, concurrency=concurrency, all_settings=is_whole(output)
         )
-        connection = account.connect(progress.waits)
+        connection = account.connect(progress.waits, found=found)
         job = _Audit(into, progress, stack, end)
         try:
             summary = anyio.run(job.run, connection, zones, reading)

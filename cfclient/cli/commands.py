@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import logging
 import os
 import sys
+import textwrap
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 import rich  # noqa: F401  so that a missing package is found missing here
 from cyclopts import App, CycloptsError, Parameter
 
 from cfclient._version import __version__
-from cfclient.errors import CloudflareError, ConfigurationError, InvalidInput, Unauthorized
+from cfclient.errors import ApiError, CloudflareError, ConfigurationError, ConnectionFailed, InvalidInput, Unauthorized
+from cfclient.screens import Screen
 
 from .asking import call, records, settings, zones
 from .auditing import audit
 from .comparing import diff
+from .completion import completion_of
+from .doctoring import doctor
+from .ending import ending
 from .evidence import verify
 from .moving import export_zone, import_zone
-from .options import FAULT, GONE, INCOMPLETE, INTERRUPTED, USAGE, Usage, say
+from .options import EXIT_CODES, FAULT, GONE, INCOMPLETE, USAGE, Usage, say
 from .rules import rules
 from .serve import serve
 from .supporting import support
@@ -40,32 +47,38 @@ For example:
     cfclient records example.com --format csv
     cfclient call rec_new z=example.com type=A name=www content=192.0.2.1
     cfclient support --permissions
+    cfclient doctor
     cfclient serve --demo --port 8080
 
 Exit codes:
 
-    0    done; of an audit: nothing was found
-    1    an audit found something at or above --fail-on; diff: something
-         changed
-    2    wrong usage, or a setting that is missing or wrong
-    3    the service refused or did not answer; of an audit: not every
-         zone could be read
-    130  interrupted (Ctrl-C); 143 by SIGTERM
 """
+
+
+def _listed(codes: Mapping[int, str]) -> str:
+    """The exit codes, as narrow as a terminal may be."""
+    lines = (
+        textwrap.fill(words, 66, initial_indent=f"    {code:<5}", subsequent_indent=" " * 9)
+        for code, words in codes.items()
+    )
+    return "".join(f"{line}\n" for line in lines)
+
 
 app: App = App(
     name="cfclient",
-    help=_HELP,
+    help=_HELP + _listed(EXIT_CODES),
     help_format="plaintext",
     version=__version__,
+    console=Screen(),
     default_parameter=Parameter(negative=()),
 )
 
 
-for _command in (audit, verify, diff, rules, zones, records, settings, stats, visitors, call, support, serve):
+for _command in (audit, verify, diff, rules, zones, records, settings, stats, visitors, call, support, doctor, serve):
     app.command(_command)
 app.command(export_zone, name="export")
 app.command(import_zone, name="import")
+app.command(completion_of(app))
 
 
 def _explained(error: Exception) -> tuple[str, int]:
@@ -76,6 +89,12 @@ def _explained(error: Exception) -> tuple[str, int]:
         return error.msg, USAGE
     if isinstance(error, Unauthorized):
         return f"{error}; check the e-mail (--email) and the key (CFCLIENT_TOKEN or --token-file)", INCOMPLETE
+    if isinstance(error, ApiError) and "Invalid zone" in error.msg:
+        return f"{error} (cfclient zones lists those of the account)", INCOMPLETE
+    if isinstance(error, ConnectionFailed):
+        return f"{error}; cfclient doctor looks for the cause", INCOMPLETE
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "no space is left where the output goes: free some, or choose another place with -o", INCOMPLETE
     if isinstance(error, CloudflareError | OSError):
         return str(error), INCOMPLETE
     return f"{type(error).__name__}: {error}; this is a fault of cfclient: please report it with --traceback", FAULT
@@ -86,8 +105,27 @@ def _parsed(arguments: Sequence[str]) -> Callable[[], int | None]:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         error.verbose = False
-        raise Usage(f"{error} See cfclient --help.") from error
+        of = f" {arguments[0]}" if arguments[0] in app else ""
+        raise Usage(f"{error} See cfclient{of} --help.") from error
     return lambda: command(*bound.args, **bound.kwargs)
+
+
+class _Lines(logging.Handler):
+    """What the library warns of, a line each; but not that it gave up, because the error says so."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "given up after" not in str(record.msg):
+            say(f"warning: {record.getMessage()}")
+
+
+@contextmanager
+def _warnings_said() -> Iterator[None]:
+    handler, logger = _Lines(logging.WARNING), logging.getLogger("cfclient")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -97,17 +135,19 @@ def run(arguments: Sequence[str]) -> int:
             # A terminal that cannot show a character is no reason to fail.
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = _parsed(arguments)() or 0
-        sys.stdout.flush()
+        with _warnings_said(), ending() as end:
+            try:
+                code = _parsed(arguments)() or 0
+                sys.stdout.flush()
+            except KeyboardInterrupt:
+                say(end.word)
+                return end.code
     except BrokenPipeError:
         # Python flushes standard output once more at its end, and would complain.
         with suppress(OSError):
             output = sys.stdout.fileno()
             os.dup2(os.open(os.devnull, os.O_WRONLY), output)
         return GONE
-    except KeyboardInterrupt:
-        say("interrupted")
-        return INTERRUPTED
     except Exception as error:
         if "--traceback" in arguments:
             sys.stderr.write("".join(traceback.format_exception(error)))

@@ -22,18 +22,18 @@ class Ending:
     code: int = INTERRUPTED
     #: whether it was said that the command is ended
     said: bool = False
-    _word: str = "interrupted"
+    word: str = "interrupted"
     _timer: threading.Timer | None = None
 
     def terminated(self, *_: object) -> None:
         """Takes a SIGTERM."""
-        self.code, self._word = TERMINATED, "terminated"
+        self.code, self.word = TERMINATED, "terminated"
         signal.raise_signal(signal.SIGINT)
 
     def soon(self, words: str) -> None:
         """Says so, and ends the process even where a thread hangs (a name that is not resolved)."""
         sys.stdout.flush()
-        say(f"{self._word}{words}")
+        say(f"{self.word}{words}")
         self.said = True
         self._timer = threading.Timer(LEAVE_WITHIN, os._exit, [self.code])
         self._timer.daemon = True

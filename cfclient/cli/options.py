@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import getpass
 import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
 import attrs
 from cyclopts import Group, Parameter
@@ -23,6 +25,21 @@ from cfclient.output import Format
 from cfclient.pace import Pace, Wait
 
 FOUND, USAGE, INCOMPLETE, FAULT, INTERRUPTED, GONE, TERMINATED = 1, 2, 3, 70, 130, 141, 143
+
+
+#: what each exit code means, as the help, the docstring of this package and the README have it
+EXIT_CODES: Final = {
+    0: "done; an audit found nothing at or above --fail-on (anything, unless given), diff no difference, "
+    "doctor nothing that failed",
+    FOUND: "an audit found something, diff a difference, verify a change",
+    USAGE: "wrong usage, or a setting that is missing or wrong",
+    INCOMPLETE: "the service refused or did not answer, or a file could not be read or written; "
+    "an audit, or one that is compared, could not read every zone (this wins over 1)",
+    FAULT: "a fault of cfclient; --traceback shows it",
+    INTERRUPTED: "interrupted (Ctrl-C): what was read is reported, and what was not is said",
+    GONE: "whoever read the output went away",
+    TERMINATED: "as 130, by SIGTERM",
+}
 
 
 class Usage(Exception):
@@ -74,8 +91,9 @@ class Account:
         str | None,
         Parameter(
             allow_leading_hyphen=True,  # "-" is one
-            help="A file with the account's key, - for standard input. Otherwise CFCLIENT_TOKEN or a profile. "
-            "There is no option for the key itself, because every user of the machine can see a process's options.",
+            help="A file with the account's key, - for standard input. Otherwise CFCLIENT_TOKEN or a profile; where "
+            "there is none, a terminal is asked. There is no option for the key itself, because every user of the "
+            "machine can see a process's options.",
         ),
     ] = None
     profile: Annotated[
@@ -102,7 +120,9 @@ class Account:
             return Settings(url="emulator:", credentials=DEMO)
         token = self.token_file and token_of(self.token_file)
         try:
-            return found_settings(self.url, email=self.email, token=token, profile=self.profile)
+            return found_settings(
+                self.url, email=self.email, token=token, profile=self.profile, ask=_asked if _can_ask() else None
+            )
         except ConfigurationError as error:
             raise Usage(f"{error}; on the command line --url, --email and --token-file; or try --demo") from error
 
@@ -116,9 +136,11 @@ class Account:
         except ConfigurationError as error:
             raise Usage(f"{error}; on the command line --pace, or none") from error
 
-    def connect(self, hook: Callable[[Wait], None] | None = None) -> AbstractAsyncContextManager[Client]:
+    def connect(
+        self, hook: Callable[[Wait], None] | None = None, *, found: Settings | None = None
+    ) -> AbstractAsyncContextManager[Client]:
         """The block in which the client is open; settings are found now, before any file is touched."""
-        found, pace = self.found(), self.policy(hook)
+        found, pace = found or self.found(), self.policy(hook)
         if self.demo:
             return connect(emulator().connect)
         return connect(
@@ -126,14 +148,40 @@ class Account:
             email=found.credentials.email,
             token=found.credentials.token,
             profile=self.profile,
-            account=self.account,
+            account=self.account or found.account,
             allow_plain_http=self.allow_plain_http,
             pace=pace,
         )
 
 
+def _can_ask() -> bool:
+    """Whether somebody sits there who sees the question."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _asked(url: str, email: str | None) -> str:
+    """The key as it is typed, which nobody sees."""
+    return _typed(f"{f'API key of {email}' if email else 'API token'} for {urlsplit(url).hostname or url}: ")
+
+
+def _typed(question: str) -> str:
+    try:
+        token = getpass.getpass(harmless(question)).strip()
+    except EOFError:
+        sys.stderr.write("\n")
+        token = ""
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        raise
+    if not token:
+        raise Usage("no key was typed; other places for it are CFCLIENT_TOKEN, a profile of config.toml, --token-file")
+    return token
+
+
 def token_of(name: str) -> str:
-    """The key in this file, or on standard input."""
+    """The key in this file, or on standard input, where it is typed unseen if that is a terminal."""
+    if name == "-" and _can_ask():
+        return _typed("API key: ")
     try:
         token = (sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")).strip()
     except (OSError, UnicodeDecodeError) as error:
