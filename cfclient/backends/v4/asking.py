@@ -130,19 +130,17 @@ class Asking:
 
     async def _exchange(self, method: str, path: str, content: bytes, result: Any, needs: Permission) -> Envelope[Any]:
         before = bool(self._sent)
-        failure: CloudflareError | None = None
         try:
             answer = await self._asked(method, path, content, result, needs)
         except CloudflareError as error:
-            answered = isinstance(error, ApiError) and not isinstance(error, RateLimited)
             failure = error
         else:
-            answered = True
-        if answered and method != "GET":
+            if method != "GET":
+                self._sent.append(path)
+            return answer
+        if method != "GET" and isinstance(failure, ApiError) and not isinstance(failure, RateLimited):
             self._sent.append(path)
-        if failure is not None:
-            raise _of_the_whole(failure) if before else failure
-        return answer
+        raise _of_the_whole(failure) if before else failure
 
     async def _asked(self, method: str, path: str, content: bytes, result: Any, needs: Permission) -> Envelope[Any]:
         credentials = await self.credentials.settled()
