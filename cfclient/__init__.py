@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .audit.evidence import Evidence
     from .audit.manifest import verify
     from .audit.policy import rule
-    from .backend import Backend, Connect, Credentials
+    from .backend import Backend, Connect, Credentials, Exchange
     from .backends.emulator import Emulator
     from .bounds import Bounds
     from .bulk import Outcome, Outcomes
@@ -76,6 +76,7 @@ if TYPE_CHECKING:
     from .pace import Budget, Pace, Wait, max_wait
     from .paging import Items, Listing, Pages
     from .retry import Attempt, Retry
+    from .telemetry import instrument
 
 # Where each name lives; a test holds this against the imports above and against __all__.
 _HOMES = {
@@ -86,7 +87,7 @@ _HOMES = {
     "audit.evidence:": ("Evidence",),
     "audit.manifest:": ("verify",),
     "audit.policy:": ("rule",),
-    "backend:": ("Backend", "Connect", "Credentials"),
+    "backend:": ("Backend", "Connect", "Credentials", "Exchange"),
     "backends.emulator:": ("Emulator",),
     "bounds:": ("Bounds",),
     "bulk:": ("Outcome", "Outcomes"),
@@ -137,6 +138,7 @@ _HOMES = {
     "pace:": ("Budget", "Pace", "Wait", "max_wait"),
     "paging:": ("Items", "Listing", "Pages"),
     "retry:": ("Attempt", "Retry"),
+    "telemetry:": ("instrument",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -160,6 +162,7 @@ __all__ = [
     "DevelopmentMode",
     "Emulator",
     "Evidence",
+    "Exchange",
     "FilePurge",
     "Hsts",
     "Http",
@@ -208,6 +211,7 @@ __all__ = [
     "connect",
     "emulator",
     "gateway",
+    "instrument",
     "max_wait",
     "read_accounts",
     "rule",

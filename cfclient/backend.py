@@ -22,6 +22,7 @@ __all__ = [
     "Connect",
     "Credentials",
     "Departure",
+    "Exchange",
     "RawBackend",
     "Token",
     "departed",
@@ -116,17 +117,35 @@ class RawBackend(Backend, Protocol):
 Connect: TypeAlias = Callable[[Credentials], Backend]
 
 
+@attrs.frozen(kw_only=True)
+class Exchange:
+    """One HTTP request of an attempt, as a hook sees it; its headers and its body, where a key is, are not here."""
+
+    method: str
+    url: str
+    #: None where no answer came
+    status: int | None
+    #: where no answer came, or none that is one: the class of the error, or "cancelled"
+    failure: str | None
+    #: seconds since the epoch
+    began: float
+    #: seconds, to the end of the answer's body; the wait for its turn is not in it
+    duration: float
+
+
 class Departure:
     """Whether anything of a call may have left this machine; an adapter says so by `departed()`.
 
-    And for how many seconds its exchanges waited for their turn, which pacing says.
+    And for how many seconds its exchanges waited for their turn, which pacing says; and what they were, where
+    somebody looks on.
     """
 
-    __slots__ = ("left", "waited")
+    __slots__ = ("exchanges", "left", "waited")
 
-    def __init__(self) -> None:
+    def __init__(self, exchanges: list[Exchange] | None = None) -> None:
         self.left: bool = False
         self.waited: float = 0.0
+        self.exchanges: list[Exchange] = [] if exchanges is None else exchanges
 
 
 #: the departure of the call under way in this task

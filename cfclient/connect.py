@@ -37,7 +37,7 @@ from .http.chosen import Chosen, chosen
 from .loops import Home
 from .pace import Pace, Pacing
 from .private import exposed
-from .retry import Holds, Retry, retrying
+from .retry import Holds, Retry, onlookers, retrying
 from .shapes import integer
 
 if TYPE_CHECKING:
@@ -349,6 +349,19 @@ _PATIENT: Final = Retry()
 _PACE: Final = Pace()
 
 
+def _watched(adapter: Http) -> Http:
+    from .watching import watched
+
+    return watched(adapter)
+
+
+def _observed(make: Connect) -> Connect:
+    """The same connect, asking once; whoever looks on is told."""
+    from .watching import observed
+
+    return lambda credentials: observed(make(credentials))
+
+
 def _patient(make: Connect, policy: Retry, holds: Holds) -> Connect:
     """The same connect, asking again; all accounts share what is known of the service's limits."""
 
@@ -426,6 +439,8 @@ async def connect(
                 else:
                     adapter = await stack.enter_async_context(chosen(http, trust_env=trust_env))
                     spare = getattr(adapter, "spare", None)
+                    if onlookers or (retry is not None and retry.hook is not None):
+                        adapter = _watched(adapter)
                     if policy is not None:
                         pacing = Pacing(adapter, policy, url=found.url, credentials=credentials, principal=principal)
                         stack.push_async_callback(pacing.aclose)
@@ -437,6 +452,8 @@ async def connect(
                         make = _v1(found.url, over, bounds=bounds, allow_plain_http=allow_plain_http)
             if retry is not None:
                 make = _patient(make, retry, Holds(pacing))
+            elif onlookers:
+                make = _observed(make)
             budget = None if pacing is None else pacing.budget
             client = Client(
                 make(credentials), connect=make, home=home, spare=spare, budget=budget, credentials=credentials

@@ -24,14 +24,14 @@ import enum
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import anyio
 import attrs
 
 from .actions import Action, Kind, RecDelete, RecLoadAll, RecNew, as_written
-from .backend import Backend, Departure, RawBackend, departing, earlier
+from .backend import Backend, Departure, Exchange, RawBackend, departing, earlier
 from .errors import (
     ApiError,
     CloudflareError,
@@ -44,7 +44,7 @@ from .errors import (
 from .models import HOST_TYPES, Page, Record, RecordType
 from .shapes import canonical
 
-__all__ = ["REPEATABLE", "Attempt", "Fault", "Holding", "Holds", "Retry", "fault_of", "retrying"]
+__all__ = ["REPEATABLE", "Attempt", "Fault", "Holding", "Holds", "Retry", "fault_of", "onlookers", "retrying", "tell"]
 
 T = TypeVar("T")
 
@@ -101,6 +101,23 @@ class Attempt:
     held: float = 0.0
     #: seconds until the next attempt; None where there is none
     wait: float | None = None
+    #: the HTTP requests that it was made of, in the order of their ends; none where nothing goes over HTTP
+    exchanges: tuple[Exchange, ...] = ()
+
+
+#: hooks of the whole process, beside each client's own
+onlookers: Final[list[Callable[[Attempt], None]]] = []
+
+
+def tell(hook: Callable[[Attempt], None] | None, attempt: Attempt) -> None:
+    """Tells this hook and all onlookers."""
+    for each in (hook, *onlookers):
+        try:
+            if each is not None:
+                each(attempt)
+        except Exception:
+            # The answer is there by now: it must not be lost for what an onlooker does.
+            _log.exception("%s: the hook failed", attempt.action.wire_name)
 
 
 def _positive(_: object, attribute: attrs.Attribute[Any], value: float) -> None:
@@ -272,6 +289,8 @@ class _Call:
     doubtful: bool = False
     #: whether the hook has seen that it was cancelled
     seen: bool = False
+    #: those of the attempt under way
+    exchanges: Sequence[Exchange] = ()
 
 
 def retrying(backend: Backend, policy: Retry, *, holds: Holds, account: str) -> Backend:
@@ -335,6 +354,7 @@ class _Retrying:
             since += waited
             call.number += 1
             departure = Departure()
+            call.exchanges = departure.exchanges
             token, kept = departing.set(departure), earlier.set(read)
             try:
                 answer = await ask(action)
@@ -346,7 +366,7 @@ class _Retrying:
                 self._saw(call, since, "cancelled", held=waited + departure.waited)
                 raise
             else:
-                if self._policy.hook is not None or _log.isEnabledFor(logging.DEBUG):
+                if self._policy.hook is not None or onlookers or _log.isEnabledFor(logging.DEBUG):
                     self._saw(call, since, "answered", held=waited + departure.waited)
                 return answer
             finally:
@@ -428,28 +448,25 @@ class _Retrying:
         held: float = 0.0,
     ) -> None:
         hook = self._policy.hook
-        if hook is None and not _log.isEnabledFor(logging.DEBUG):
+        if hook is None and not onlookers and not _log.isEnabledFor(logging.DEBUG):
             return
         name, duration = call.action.wire_name, anyio.current_time() - since
         words = "" if error is None else f": {error}"
         _log.debug("%s: attempt %d %s after %.3f s%s", name, call.number, outcome, duration, words)
-        if hook is None:
-            return
-        try:
-            hook(
-                Attempt(
-                    action=call.action,
-                    number=call.number,
-                    outcome=outcome,
-                    error=error,
-                    duration=duration,
-                    held=held,
-                    wait=wait,
-                )
-            )
-        except Exception:
-            # The answer is there by now: it must not be lost for what an onlooker does.
-            _log.exception("%s: the hook failed", name)
+        exchanges, call.exchanges = tuple(call.exchanges), ()
+        tell(
+            hook,
+            Attempt(
+                action=call.action,
+                number=call.number,
+                outcome=outcome,
+                error=error,
+                duration=duration,
+                held=held,
+                wait=wait,
+                exchanges=exchanges,
+            ),
+        )
 
     def _at(self, zone: str) -> _Place:
         return self._account, zone

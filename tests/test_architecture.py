@@ -48,6 +48,8 @@ FLOORS: dict[str, int] = {
     "wire": 5,
     "bulk": 5,
     "retry": 5,
+    "telemetry": 6,
+    "watching": 6,
     "pace": 5,
     "backends.v1": 6,
     "backends.v4": 6,

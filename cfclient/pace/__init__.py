@@ -306,7 +306,7 @@ class Paced:
                 if egress is not None:
                     egress.give_back()
                 raise
-        departure = Departure()
+        departure = Departure(outer.exchanges)
         token = departing.set(departure)
         try:
             reply = await self._http.exchange(request)
