@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import builtins
 import contextlib
-import io
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -31,8 +29,6 @@ from tests.canary import CANARY, leaks
 from tests.loopback import Answer, Asked, serve
 
 pytestmark = pytest.mark.anyio
-
-PAGE = (Path(__file__).resolve().parents[1] / "docs" / "telemetry.md").read_text()
 
 EMAIL = "me@example.com"
 GOOD = b'{"result": "success", "msg": null, "response": {"result": {"objs": []}}}'
@@ -310,25 +306,3 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.Monke
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(ConfigurationError, match=re.escape('pip install "cfclient-async[otel]"')):
         cfclient.instrument()
-
-
-async def test_the_page_runs() -> None:
-    """Its block, which prints the spans of the demo."""
-    blocks = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-
-    async def handler(_: Asked) -> Answer:
-        return Answer(body=GOOD)
-
-    printed = io.StringIO()
-    async with serve(handler) as server:
-        namespace: dict[str, Any] = {"url": server.url, "email": EMAIL, "key": CANARY}
-        with contextlib.redirect_stdout(printed):
-            for source in blocks:
-                code = compile(source, "telemetry.md", "exec")
-                exec(code, namespace)
-            await namespace["main"]()
-            namespace["end"]()
-
-    assert "POST rec_load_all 200" in printed.getvalue()
-    assert CANARY not in printed.getvalue()
-    assert [] == onlookers
