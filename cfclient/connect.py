@@ -355,8 +355,12 @@ def _watched(adapter: Http) -> Http:
     return watched(adapter)
 
 
-def _observed(make: Connect) -> Connect:
-    """The same connect, asking once; whoever looks on is told."""
+def _asking(make: Connect, retry: Retry | None, pacing: Pacing | None) -> Connect:
+    """The same connect, asking again by the policy, or once; whoever looks on is told."""
+    if retry is not None:
+        return _patient(make, retry, Holds(pacing))
+    if not onlookers:
+        return make
     from .watching import observed
 
     return lambda credentials: observed(make(credentials))
@@ -450,10 +454,7 @@ async def connect(
                         make = _v4(found.url, over, bounds=bounds, account=account, allow_plain_http=allow_plain_http)
                     else:
                         make = _v1(found.url, over, bounds=bounds, allow_plain_http=allow_plain_http)
-            if retry is not None:
-                make = _patient(make, retry, Holds(pacing))
-            elif onlookers:
-                make = _observed(make)
+            make = _asking(make, retry, pacing)
             budget = None if pacing is None else pacing.budget
             client = Client(
                 make(credentials), connect=make, home=home, spare=spare, budget=budget, credentials=credentials

@@ -94,6 +94,7 @@ class _Observed:
         since, departure = anyio.current_time(), Departure()
         outcome: Literal["answered", "failed", "cancelled"] = "cancelled"
         failure: CloudflareError | None = None
+        answer: Any = None
         token = departing.set(departure)
         try:
             answer = await ask(action)
