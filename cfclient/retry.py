@@ -354,8 +354,7 @@ class _Retrying:
             since += waited
             call.number += 1
             departure = Departure()
-            call.exchanges = departure.exchanges
-            token, kept = departing.set(departure), earlier.set(read)
+            token, kept, call.exchanges = departing.set(departure), earlier.set(read), departure.exchanges
             try:
                 answer = await ask(action)
             except CloudflareError as error:
