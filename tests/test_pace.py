@@ -17,7 +17,7 @@ from trio.testing import MockClock
 
 import cfclient
 from cfclient import actions as act
-from cfclient.backend import Credentials, departed, in_bulk
+from cfclient.backend import Credentials, Departure, departed, departing, in_bulk
 from cfclient.backends.emulator import DEMO
 from cfclient.errors import ConfigurationError, ConnectionFailed, RateLimited, UnexpectedAnswer
 from cfclient.http import Reply, Request
@@ -847,3 +847,47 @@ def test_made_up_principals_are_not_remembered_for_ever() -> None:
 
     assert most <= 4096 + 1024
     assert (False, True) == (first, stuck)
+
+
+def test_a_limit_that_is_not_stricter_changes_nothing() -> None:
+    """The strictest holds, whoever comes later."""
+    window = Window(Rate(4, 100), room=1)
+
+    window.narrow(Rate(9, 100), 0)
+    window.narrow(Rate(4, 100), 0)
+
+    assert (Rate(4, 100), 1) == (window.rate, window.room)
+
+
+def test_who_is_cancelled_at_the_moment_of_its_turn_gives_the_place_back() -> None:
+    """It was granted, and nobody is there to use it."""
+
+    async def main() -> tuple[int, int]:
+        window = Window(Rate(1, 100), room=0)
+        assert window.take_now(True)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(window.take, True)
+            await anyio.wait_all_tasks_blocked()
+            tasks.cancel_scope.cancel()
+            window.give_back()  # grants it before it learns that it is cancelled
+        return window.under_way, window.waiting
+
+    assert (0, 0) == on_mock_clock(main)
+
+
+def test_an_adapter_that_does_not_say_when_a_request_leaves_is_counted_all_the_same() -> None:
+    """An answer is an exchange; only of a cancelled one it is then not known that it left."""
+
+    class Silent:
+        async def exchange(self, _: Request, /) -> Reply:
+            await anyio.lowlevel.checkpoint()
+            return Reply(status=200, body=OK)
+
+    async def main() -> tuple[int, bool]:
+        http, departure = paced(Silent(), calls=3), Departure()
+        token = departing.set(departure)
+        await http.exchange(ASK)
+        departing.reset(token)
+        return (await http.budget()).left, departure.left
+
+    assert (2, False) == on_mock_clock(main)

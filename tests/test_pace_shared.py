@@ -527,7 +527,7 @@ def test_a_step_that_fails_forgets_nothing(anyio_backend: str) -> None:
 def test_a_place_for_one_who_went_away_meanwhile_is_given_back(anyio_backend: str) -> None:
     """The store is asked for those behind as well, who may be cancelled before it answers."""
 
-    async def main() -> tuple[int, ...]:
+    async def main() -> tuple[list[int], list[str | None], tuple[Ended, ...]]:
         store = Slow()
         shared, got = lone(store), list[str | None]()
 
@@ -535,17 +535,94 @@ def test_a_place_for_one_who_went_away_meanwhile_is_given_back(anyio_backend: st
             got.append(await shared.take(False, 60.0, lambda _: None))
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(take)
+            tasks.start_soon(take)  # asks for itself
+            await anyio.wait_all_tasks_blocked()
+            tasks.start_soon(take)  # will ask for the one behind as well
             await anyio.wait_all_tasks_blocked()
             async with anyio.create_task_group() as behind:
                 behind.start_soon(take)
                 await anyio.wait_all_tasks_blocked()
-                store.gate.set()
+                first, store.gate = store.gate, anyio.Event()
+                first.set()
+                await anyio.wait_all_tasks_blocked()
                 behind.cancel_scope.cancel()
+            store.gate.set()
         await shared.flush()
-        return len(got), sum(one.want for one in store.asked)
+        return [one.want for one in store.asked], got, store.asked[-1].ended
 
-    assert (1, 1) == anyio.run(main, backend=anyio_backend)
+    wanted, got, ended = anyio.run(main, backend=anyio_backend)
+
+    assert [1, 2, 0] == wanted
+    assert ["p", "p"] == got
+    assert ["p"] == [one.place for one in ended]
+
+
+@pytest.mark.parametrize("egress", [None, (200, 1.0)])
+@pytest.mark.parametrize("outcome", ["unsent", "unknown", "no store", "too late"])
+def test_what_became_of_an_exchange_is_told_to_the_store(
+    outcome: str, egress: Any, monkeypatch: pytest.MonkeyPatch, anyio_backend: str
+) -> None:
+    """A place comes back at once where nothing left, later where nobody knows; without a place nothing is sent."""
+    store = Slow(*([StoreFailed] * 9 if outcome == "no store" else []))
+    monkeypatch.setattr("cfclient.pace._opened", lambda _: store)
+
+    class Failing(Service):
+        async def exchange(self, request: Request, /) -> Reply:
+            await super().exchange(request)
+            raise ConnectionFailed("broken", maybe_carried_out=outcome == "unknown")
+
+    async def main() -> tuple[type[BaseException], int, list[bool]]:
+        service = Failing()
+        paced = pacing("file:/b.db", service, egress=egress)
+        if outcome != "too late":
+            store.gate.set()
+        with pytest.raises((ConnectionFailed, RateLimited)) as caught, cfclient.max_wait(0.01):
+            await paced.http(ME).exchange(ASK)
+        store.gate.set()
+        for shared in paced._shared.values():
+            await shared.flush()
+        back = [one.free_in < 0 for asked in store.asked for one in asked.ended]
+        return type(caught.value), service.calls, back
+
+    error, sent, back = anyio.run(main, backend=anyio_backend)
+
+    windows = 1 if egress is None else 2
+    assert (RateLimited if outcome == "too late" else ConnectionFailed) is error
+    assert (1 if outcome in {"unsent", "unknown"} else 0) == sent
+    assert {"unsent": [True] * windows, "unknown": [False] * windows}.get(outcome, []) == back
+
+
+def test_who_shares_with_nobody_has_no_shared_window() -> None:
+    """Neither of the principal nor of the address."""
+    alone = Pacing(Service(), Pace(), url=URL, credentials=ME)
+    window = Window(Rate(4, 100), room=0)
+
+    assert alone.shared("me@example.com", "api", window) is None
+    assert alone.shared_address(window) is None
+
+
+def test_a_store_is_not_told_for_ever_what_keeps_coming(anyio_backend: str) -> None:
+    """After some rounds the next call goes on with it; a place that never was is nothing to tell."""
+
+    class Busy(Slow):
+        async def step(self, ask: Ask, /) -> Answer:
+            shared.end("more")
+            return await super().step(ask)
+
+    store = Busy()
+    shared = lone(store)
+
+    async def main() -> int:
+        store.gate.set()
+        shared.unused(None)
+        shared.end(None)
+        idle = shared.idle
+        shared.end("first")
+        await shared.flush()
+        assert idle
+        return len(store.asked)
+
+    assert 8 == anyio.run(main, backend=anyio_backend)
 
 
 def test_a_file_that_is_no_database_is_a_failure_that_can_be_mended(tmp_path: Path) -> None:
