@@ -245,18 +245,20 @@ class Gateway:
             value = await backend.perform(action)
             reply = wire.write(action, value)
         except Unauthorized as error:
-            _log.info("%s", harmless(str(error)))
+            _log.info("%s", _shown(error, parameters))
             return 200, wire.write_error(_unauthorized(error))
         except ApiError as error:
-            _log.info("%s", harmless(str(error)))
+            _log.info("%s", _shown(error, parameters))
             return 200, wire.write_error(_in_its_words(error, ACTIONS.get(name)), request=request)
         except Unsupported as error:
             return 200, wire.write_error(ApiError(error.why, action=error.action), request=request)
         except OutcomeUnknown as error:
-            _log.warning("%s", harmless(str(error)))
+            _log.warning("%s", _shown(error, parameters))
             return 200, wire.write_error(ApiError(str(error), action=error.action), request=request)
         except CloudflareError as error:
-            _log.warning("%s: %s: %s", name if name in ACTIONS else "?", type(error).__name__, harmless(str(error)))
+            _log.warning(
+                "%s: %s: %s", name if name in ACTIONS else "?", type(error).__name__, _shown(error, parameters)
+            )
             status = 500 if isinstance(error, ConfigurationError) else 502
             return status, {"request": {"act": name}, "result": "error", "msg": _behind(error)}
         return 200, {"request": request, **reply} if self._echo else reply
@@ -285,6 +287,11 @@ class Gateway:
             # Old tools count on pages of this size.
             asked = attrs.evolve(asked, size=PAGE)
         return asked, self._connect(credentials)
+
+
+def _shown(error: CloudflareError, parameters: Mapping[str, str]) -> str:
+    """An error for the log: a client that puts its key in the wrong place has it quoted in the refusal."""
+    return harmless(wire.hidden(str(error), filter(None, (parameters.get("tkn", ""),))))
 
 
 def _in_its_words(error: ApiError, cls: type[Action[Any]] | None) -> ApiError:

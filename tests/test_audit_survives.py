@@ -76,7 +76,7 @@ def test_killed_at_many_moments_and_continued(tmp_path: Path) -> None:
     """The file ends up the same as without the interruption, order aside."""
     rng = random.Random(20151224)
     path, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
-    with demo_server("--zones", "60", "--limit", "none", "--latency", "15") as url:
+    with demo_server("--zones", "60", "--limit", "none", "--latency", "40") as url:
         (tmp_path / "key").write_text("demo-key")
         account = ["--url", url, "--email", "demo@example.com", "--token-file", str(tmp_path / "key")]
         options = [*account, "--format", "jsonl", "--concurrency", "2", "-o"]

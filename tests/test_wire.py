@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -365,7 +366,8 @@ def test_control_characters_are_removed_from_what_is_quoted() -> None:
 def test_whatever_bytes_come_only_our_errors_come_out(body: bytes) -> None:
     """For both ways of reading."""
     for action in (LISTING, EXAMPLES["zone_settings"]):
-        with pytest.raises((ApiError, UnexpectedAnswer)):
+        # A reply that says success and nothing else is one; any other error fails this test.
+        with suppress(ApiError, UnexpectedAnswer):
             wire.read(action, body)
 
 
