@@ -116,8 +116,9 @@ async def test_what_is_not_checked_is_said_with_its_reason(tmp_path: Path) -> No
 
 async def test_reports_of_the_same_state_are_the_same(tmp_path: Path) -> None:
     """Byte for byte, so that they can be compared; only the lines come as zones are done."""
+    same = accounts(zones=8)
     for name in ("a", "b"):
-        await gathered(tmp_path / name, accounts(zones=8))
+        await gathered(tmp_path / name, same)
 
     for file in ("overall.json", "acme/report.json"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
