@@ -356,13 +356,17 @@ class Paced:
             raise
         return tuple(taken)
 
-    async def _take_shared(self, shared: Shared, bulk: bool, outer: Departure) -> str | None:
-        pacing = self._pacing
+    def _patience(self, bulk: bool, outer: Departure) -> float:
+        """How much longer this call may wait, in seconds."""
         most = longest.get()
         if most is None:
-            most = math.inf if bulk else pacing.pace.max_wait
+            most = math.inf if bulk else self._pacing.pace.max_wait
+        return max(0.0, most - outer.waited)
+
+    async def _take_shared(self, shared: Shared, bulk: bool, outer: Departure) -> str | None:
+        pacing = self._pacing
         began = anyio.current_time()
-        most = max(0.0, most - outer.waited)
+        most = self._patience(bulk, outer)
 
         def waits(seconds: float) -> None:
             pacing.say(self._principal, shared.window, seconds, began=not pacing.told)
@@ -383,11 +387,8 @@ class Paced:
 
     async def _take(self, window: Window, bulk: bool, outer: Departure) -> None:
         pacing = self._pacing
-        most = longest.get()
-        if most is None:
-            most = math.inf if bulk else pacing.pace.max_wait
         began = anyio.current_time()
-        most = max(0.0, most - outer.waited)
+        most = self._patience(bulk, outer)
         pacing.waiting += 1
         pacing.say(self._principal, window, window.estimate(bulk, 0), began=True)
         try:
