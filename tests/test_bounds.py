@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,11 +17,13 @@ from hypothesis import strategies as st
 import cfclient
 from cfclient import wire
 from cfclient.actions import RecLoadAll, SecLvl, ZoneLoadMulti
+from cfclient.backend import Credentials
 from cfclient.backends.v1 import V1
 from cfclient.backends.v4 import V4
+from cfclient.backends.v4.memory import Memory, Seen
 from cfclient.bounds import Bounds, Excess
 from cfclient.decoding import decoded
-from cfclient.errors import ConfigurationError, UnexpectedAnswer
+from cfclient.errors import ConfigurationError, RateLimited, UnexpectedAnswer
 from cfclient.http import Reply, Request
 from tests.loopback import Answer, Asked, serve
 from tests.samples import CREDENTIALS, EXAMPLES
@@ -29,13 +32,14 @@ from tests.samples import CREDENTIALS, EXAMPLES
 class Canned:
     """An adapter that answers the same to everything, and knows no bounds."""
 
-    def __init__(self, body: bytes) -> None:
+    def __init__(self, body: bytes, status: int = 200) -> None:
         self.body = body
+        self.status = status
         self.asked: list[Request] = []
 
     async def exchange(self, request: Request, /) -> Reply:
         self.asked.append(request)
-        return Reply(status=200, body=self.body)
+        return Reply(status=self.status, body=self.body)
 
 
 # -- decoding ------------------------------------------------------------------------------------------
@@ -117,6 +121,93 @@ def test_an_id_in_a_text_costs_nothing_but_time() -> None:
     ).objs
 
     assert 'v=spf1 "rec_id" "rec_id":' == record.content
+
+
+# -- version 4 -----------------------------------------------------------------------------------------
+
+
+async def answered(name: str, body: bytes, *, status: int = 200, bounds: Bounds | None = None) -> Any:
+    """What version 4 makes of this as the reply to everything."""
+    memory = Memory()
+    # So that the first request is the action's own, and not one for the zone's name.
+    seen = Seen("0da42c8d2132a9ddaf714f9e7c920711", "example.com", None)
+    memory.put((Credentials(None, "token").principal, None, "id", seen.id), seen)
+    backend = V4(Canned(body, status), Credentials(None, "token"), bounds=bounds or Bounds(), memory=memory)
+    action = EXAMPLES[name]
+    zone = {"zone": seen.id} if hasattr(action, "zone") else {}
+    return await backend.perform(attrs.evolve(action, **zone))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("body", "words"), HOSTILE)
+@pytest.mark.parametrize("name", ["rec_load_all", "zone_load_multi", "sec_lvl", "zone_settings", "stats", "ban"])
+async def test_a_hostile_reply_of_version_4_is_an_unexpected_answer(name: str, body: bytes, words: str) -> None:
+    """As one of version 1, whatever was asked, and whether it says yes or no."""
+    for success in b"true", b"false":
+        hostile = body.replace(b'"result":"error"', b'"success":true').replace(
+            b'"result":"success"', b'"data":{"a":1},"success":' + success
+        )
+        with pytest.raises(UnexpectedAnswer, match=words):
+            await answered(name, hostile)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("status", [400, 403, 502])
+async def test_a_hostile_refusal_is_an_unexpected_answer(status: int) -> None:
+    """Which is worth another attempt only where the service failed; a limit is one whatever comes with it."""
+    body = b'{"success":false,"errors":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    with pytest.raises(UnexpectedAnswer, match="nested more than 64 deep") as caught:
+        await answered("ban", body, status=status)
+    with pytest.raises(RateLimited, match="HTTP 429"):
+        await answered("ban", body, status=429)
+
+    assert (status >= 500) == caught.value.transient
+
+
+def page_4(*records: str, more: str = "") -> bytes:
+    return f'{{"success":true,"errors":[],"messages":[],"result":[{",".join(records)}]{more}}}'.encode()
+
+
+RECORD_4 = '"id":"1","name":"a.example.com","type":"A","content":"192.0.2.1"'
+
+
+@pytest.mark.anyio
+async def test_a_page_of_version_4_is_bounded_too() -> None:
+    """Records on their fast way, and zones, which have more ids than one."""
+    good = page_4(f"{{{RECORD_4}}}", f"{{{RECORD_4}}}")
+    zones = page_4(*['{"id":"1","name":"a.example","owner":{"id":"2"}}'] * 2)
+    assert 2 == len((await answered("rec_load_all", good)).objs)
+    assert 2 == len((await answered("zone_load_multi", zones)).objs)
+    for body, words, bounds in (
+        (page_4(*[f"{{{RECORD_4}}}"] * 5), "more than 4 entries", Bounds(items=4)),
+        (good, "larger than 99 bytes", Bounds(size=99)),
+        (page_4(f'{{{RECORD_4},"id":"2"}}'), "a key comes twice", None),
+        (page_4(f"{{{RECORD_4}}}", more=',"result":[]'), "a key comes twice", None),
+        (page_4(f"{{{RECORD_4}}}", more=',"success":false,"success":true'), "a key comes twice", None),
+    ):
+        with pytest.raises(UnexpectedAnswer, match=words):
+            await answered("rec_load_all", body, bounds=bounds)
+    with pytest.raises(UnexpectedAnswer, match="more than 1 entries"):
+        await answered("zone_load_multi", zones, bounds=Bounds(items=1))
+    with pytest.raises(UnexpectedAnswer, match="nested more than 3 deep"):
+        await answered("zone_load_multi", zones, bounds=Bounds(depth=3))
+    with pytest.raises(UnexpectedAnswer, match="not valid UTF-8"):
+        await answered("rec_load_all", page_4(f'{{{RECORD_4},"x":"?"}}').replace(b"?", b"\xff"))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("[" * 500 + "]" * 500, "nested more than 64 deep"),
+        ('{"port":1,"port":2}', "a key comes twice"),
+        ("[" * 100_000 + "]" * 100_000, "nested more than 64 deep"),
+    ],
+)
+async def test_the_data_of_a_record_is_bounded(data: str, words: str) -> None:
+    """Where a record has to be put together from it."""
+    with pytest.raises(UnexpectedAnswer, match=words):
+        await answered("rec_load_all", page_4(f'{{"id":"1","name":"a","type":"SRV","data":{data}}}'))
 
 
 @pytest.mark.parametrize("field", ["size", "depth", "items"])

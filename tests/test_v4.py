@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 import cfclient
@@ -1132,11 +1133,12 @@ async def test_a_later_day_of_visitors_may_be_refused(fake: Fake) -> None:
 
 def test_graphql_replies_on_record_are_read(shared: Path) -> None:
     """As far as each goes."""
-    from cfclient.backends.v4.analytics import _graph
+    from cfclient.backends.v4.analytics import _Graph
+    from cfclient.backends.v4.envelope import graph
 
     for path in sorted((shared / "v4" / "samples" / "ons-cloudflare-exporter-graphql").glob("*resp.json")):
         if path.name != "zones_resp.json":
-            reply = _graph.decode(path.read_bytes())
+            reply = msgspec.convert(graph("stats", Reply(status=200, body=path.read_bytes())), _Graph, strict=False)
             assert reply.data is not None
             assert reply.data.viewer is not None
             assert 1 == len(reply.data.viewer.zones or ())

@@ -98,8 +98,6 @@ class _Graph(msgspec.Struct):
     errors: Any = None
 
 
-_graph = msgspec.json.Decoder(_Graph, strict=False)
-
 #: what the words of a GraphQL refusal mean, where its code does not say
 _MEANING: Final = (
     (
@@ -134,10 +132,10 @@ def _lacking(words: str) -> str:
 
 
 async def _rows(asking: Asking, query: str, variables: Mapping[str, Any]) -> _ZoneRows:
-    body = await asking.query(query, variables, Permission.ANALYTICS_READ)
+    found = await asking.query(query, variables, Permission.ANALYTICS_READ)
     try:
-        reply = _graph.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        reply = msgspec.convert(found, _Graph, strict=False)
+    except msgspec.ValidationError as error:
         reason = f"{asking.name}: the reply is not of the known shape: {error}"
         raise UnexpectedAnswer(reason, status=200) from None
     if reply.errors:

@@ -31,7 +31,7 @@ from cfclient.http import Http, Request
 from cfclient.replies import without_frames
 
 from . import envelope
-from .envelope import Envelope, is_graph
+from .envelope import Envelope
 from .support import Permission
 
 __all__ = ["Asking", "Scope", "at_once"]
@@ -103,16 +103,18 @@ class Asking:
         content = msgspec.json.encode(body) if body is not None else b""
         return await self._exchange(method, path, content, result, needs)
 
-    async def query(self, query: str, variables: Mapping[str, Any], needs: Permission) -> bytes:
-        """The body of the reply to a GraphQL query, whose envelope is another."""
+    async def query(self, query: str, variables: Mapping[str, Any], needs: Permission) -> Mapping[str, Any]:
+        """The reply to a GraphQL query, whose envelope is another."""
         content = msgspec.json.encode({"query": query, "variables": variables})
         credentials = await self.credentials.settled()
         request = self._request(credentials, "POST", "/graphql", content, "graphql")
         reply = await exchanged(self.http, lambda: request, lambda: credentials.key, self.bounds)
-        if reply.status != 429 and reply.status < 500 and is_graph(reply.body):
-            return reply.body
         try:
-            envelope.read(self.name, reply, Any, needs=needs, hide=(credentials.key,))
+            if reply.status != 429 and reply.status < 500:
+                found = envelope.graph(self.name, reply, self.bounds)
+                if found is not None:
+                    return found
+            envelope.read(self.name, reply, Any, needs=needs, hide=(credentials.key,), bounds=self.bounds)
         except CloudflareError as error:
             failure = without_frames(error)
         else:
@@ -147,7 +149,7 @@ class Asking:
         request = self._request(credentials, method, path, content, "api")
         reply = await exchanged(self.http, lambda: request, lambda: credentials.key, self.bounds)
         try:
-            return envelope.read(self.name, reply, result, needs=needs, hide=(credentials.key,))
+            return envelope.read(self.name, reply, result, needs=needs, hide=(credentials.key,), bounds=self.bounds)
         except CloudflareError as error:
             failure = without_frames(error)
         raise failure

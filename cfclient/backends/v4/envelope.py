@@ -19,6 +19,8 @@ import msgspec
 
 from cfclient._version import __version__
 from cfclient.backend import Credentials
+from cfclient.bounds import DEFAULT, Bounds, Excess, check_items
+from cfclient.decoding import NOT_JSON, decoded
 from cfclient.errors import ApiError, CloudflareError, InvalidInput, RateLimited, Unauthorized, UnexpectedAnswer
 from cfclient.http import Reply
 from cfclient.replies import excerpt, hidden, is_transient, no_json, seconds
@@ -31,8 +33,8 @@ __all__ = [
     "NO_ZONE",
     "Envelope",
     "Info",
+    "graph",
     "headers",
-    "is_graph",
     "numbers_of",
     "read",
     "seconds_left",
@@ -69,34 +71,24 @@ class Envelope(msgspec.Struct, Generic[T]):
     result_info: Info | None = None
 
 
-class _Graph(msgspec.Struct):
-    data: Any
-
-
-class _Refusal(msgspec.Struct):
-    success: Any = None
-    errors: Any = None
-
-
 @functools.cache
 def _decoder(result: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(Envelope[result], strict=False)
 
 
-_refusal = msgspec.json.Decoder(_Refusal)
+def graph(action: str, reply: Reply, bounds: Bounds = DEFAULT) -> Mapping[str, Any] | None:
+    """The reply to a GraphQL query, which has an envelope of its own; None where it is none.
 
-_graph = msgspec.json.Decoder(_Graph)
-
-_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-def is_graph(body: bytes) -> bool:
-    """Whether this is a reply to a GraphQL query, which has an envelope of its own."""
+    Raises:
+        UnexpectedAnswer: it is larger than its bounds, or means two things at once.
+    """
     try:
-        _graph.decode(body)
-    except _NOT_JSON:
-        return False
-    return True
+        data = decoded(reply.body, bounds)
+    except Excess as error:
+        raise UnexpectedAnswer(f"{action}: {error}", status=reply.status, transient=reply.status >= 500) from None
+    except NOT_JSON:
+        return None
+    return data if isinstance(data, dict) and "data" in data else None
 
 
 # -- what the service's codes mean ---------------------------------------------------------------------
@@ -193,7 +185,20 @@ def seconds_left(reply: Reply) -> float | None:
     return float(found[1]) if found else None
 
 
-def read(action: str, reply: Reply, result: Any, *, needs: Permission, hide: Iterable[str]) -> Envelope[Any]:
+def _whole(result: Any, body: bytes, bounds: Bounds) -> bool:
+    """Whether this is a page of records, read to the letter: nothing in it needs the closer look that takes longer.
+
+    A record with two ids would be two in one; of another key of a record that comes twice, the last one counts.
+    """
+    if not isinstance(result, list) or not result or body.count(b'"id"') != len(result):
+        return False
+    check_items(len(result), bounds)
+    return body.count(b'"success"') == body.count(b'"result"') == 1
+
+
+def read(
+    action: str, reply: Reply, result: Any, *, needs: Permission, hide: Iterable[str], bounds: Bounds = DEFAULT
+) -> Envelope[Any]:
     """The envelope of a reply, its result of the type that is asked for.
 
     Args:
@@ -202,38 +207,48 @@ def read(action: str, reply: Reply, result: Any, *, needs: Permission, hide: Ite
         result: the type of the result.
         needs: the permission that the request takes, for messages.
         hide: secrets to keep out of every message.
+        bounds: how large the reply may be.
 
     Raises:
         ApiError: the service said no.
-        UnexpectedAnswer: the reply is not of the documented shape, or the service itself failed (5xx).
+        UnexpectedAnswer: the reply is not of the documented shape, or larger than its bounds, or the service itself
+            failed (5xx).
     """
     status, body = reply.status, reply.body
     reason = ""
-    if 200 <= status < 300:
-        try:
-            envelope = _decoder(result).decode(body)
-        except msgspec.ValidationError as error:
-            reason = str(error)
-        except _NOT_JSON:
-            pass  # said below
-        else:
-            if envelope.success is True:
-                return envelope  # type: ignore[no-any-return]  # the decoder's type is known at run time only
+    found: Envelope[Any] | None = None
     try:
-        refusal = _refusal.decode(body)
-    except _NOT_JSON:
+        if 200 <= status < 300:
+            try:
+                if not body.isascii():
+                    body.decode()  # msgspec passes over keys that it does not know, spoilt ones among them
+                found = _decoder(result).decode(body)
+            except msgspec.ValidationError as error:
+                reason = str(error)
+            except NOT_JSON:
+                pass  # said below
+            if found is not None and found.success is True and _whole(found.result, body, bounds):
+                return found
+        said = decoded(body, bounds)
+    except NOT_JSON:
         if status == 429:
             raise _limited(RateLimited("too many requests (HTTP 429)", action=action), reply) from None
         raise _no_reply(action, reply, no_json(body, status), hide, transient=is_transient(status)) from None
-    if status == 429 and not isinstance(refusal.success, bool):
+    except Excess as error:
+        if status == 429:
+            raise _limited(RateLimited("too many requests (HTTP 429)", action=action), reply) from None
+        raise UnexpectedAnswer(f"{action}: {error}", status=status, transient=status >= 500) from None
+    if found is not None and found.success is True:
+        return found
+    success, errors = (said.get("success"), _flat(said.get("errors"))) if isinstance(said, dict) else (None, [])
+    if status == 429 and not isinstance(success, bool):
         raise _limited(RateLimited("too many requests (HTTP 429)", action=action), reply)
-    if not isinstance(refusal.success, bool) or 300 <= status < 400:
+    if not isinstance(success, bool) or 300 <= status < 400:
         what = "the answer is JSON, but not a reply of this API: it has no `success`"
         raise _no_reply(action, reply, what, hide, transient=status >= 500)
-    errors = _flat(refusal.errors)
     if status >= 500:
         raise _no_reply(action, reply, f"the service failed: {hidden(_words(errors), hide)}", hide, transient=True)
-    if refusal.success and status < 400:
+    if success and status < 400:
         raise UnexpectedAnswer(f"{action}: the reply is not of the documented shape: {reason}", status=status)
     raise _limited(_lacking(_refused(action, status, errors, hide), status, needs), reply)
 

@@ -17,6 +17,8 @@ from typing import Any, Final
 import msgspec
 
 from cfclient.actions import PROXIABLE, RecDelete, RecEdit, RecLoadAll, RecNew, as_written
+from cfclient.bounds import Excess
+from cfclient.decoding import NOT_JSON, decoded
 from cfclient.errors import InvalidInput, UnexpectedAnswer
 from cfclient.models import Page, Record, RecordProps, RecordType
 
@@ -229,7 +231,11 @@ def _props(proxiable: bool | None, on: bool, lock: bool | None) -> RecordProps:
 
 
 def _data(record: WireRecord) -> dict[str, Any]:
-    found = msgspec.json.decode(record.data) if bytes(record.data) else None
+    text = bytes(record.data)
+    try:
+        found = decoded(text) if text else None
+    except (Excess, *NOT_JSON) as error:
+        raise UnexpectedAnswer(f"the data of a record of type {record.type.value}: {error}") from None
     return found if isinstance(found, dict) else {}
 
 
