@@ -141,7 +141,8 @@ def _force(value: bool | int | str) -> bool:
 
 def _id(value: str | int) -> str:
     """A record's id: the service's own string, or a number as older programs keep it."""
-    ident = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    number = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**64
+    ident = str(value) if number else value
     if not isinstance(ident, str) or not ident.isalnum() or not ident.isascii() or len(ident) > 64:
         raise InvalidInput.of("id", value, "a record's id, as rec_load_all gives it")
     return ident
@@ -271,10 +272,15 @@ _SETTINGS: Final = tuple(
 def _only(value: Iterable[str] | None) -> frozenset[str] | None:
     if value is None:
         return None
-    names = frozenset([value] if isinstance(value, str) else value)
-    if unknown := sorted(names.difference(_SETTINGS)):
-        raise InvalidInput.of("only", unknown[0], "names of fields of ZoneSettings: " + ", ".join(_SETTINGS))
-    return names
+    expected = "names of fields of ZoneSettings: " + ", ".join(_SETTINGS)
+    try:
+        names = [value] if isinstance(value, str) else list(value)
+    except TypeError:
+        raise InvalidInput.of("only", value, expected) from None
+    for name in names:
+        if name not in _SETTINGS:
+            raise InvalidInput.of("only", name, expected)
+    return frozenset(names)
 
 
 @attrs.frozen

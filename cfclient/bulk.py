@@ -18,6 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from .actions import Action
 from .backend import Backend, in_bulk
 from .errors import CloudflareError, InvalidInput, MisusedClient
+from .loops import BODY
 from .shapes import integer
 
 __all__ = ["Outcome", "Outcomes", "perform_all", "stream_all"]
@@ -164,7 +165,7 @@ async def stream_all(
                     tasks.start_soon(job.work, send.clone())
             try:
                 yield Outcomes(receive, places, ordered=ordered)
-            except (Exception, SystemExit, KeyboardInterrupt) as error:  # raised below, outside of the group
+            except BODY as error:  # raised below, outside of the group
                 failure = error
             tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:

@@ -18,7 +18,7 @@ from . import bulk, models
 from .actions import Action
 from .backend import Backend, Connect, Credentials, RawBackend
 from .bulk import Outcome, Outcomes
-from .errors import InvalidInput, MisusedClient
+from .errors import ConfigurationError, InvalidInput, MisusedClient
 from .loops import Home
 from .pace import Budget
 from .paging import Listing
@@ -26,6 +26,10 @@ from .paging import Listing
 __all__ = ["Client"]
 
 T = TypeVar("T")
+
+
+def _no_action(value: object) -> InvalidInput:
+    return InvalidInput.of("action", value, "an action such as cfclient.actions.Stats('example.com')")
 
 
 class Client:
@@ -61,7 +65,7 @@ class Client:
         """The answer to any action: what all methods below do."""
         self._home.check()
         if not isinstance(action, Action):
-            raise InvalidInput.of("action", action, "an action such as cfclient.actions.Stats('example.com')")
+            raise _no_action(action)
         return await self._backend.perform(action)
 
     async def raw(self, action: Action[Any], /) -> dict[str, Any]:
@@ -70,6 +74,8 @@ class Client:
         From version 1 this is the decoded body; from any other backend, what version 1 would have sent.
         """
         self._home.check()
+        if not isinstance(action, Action):
+            raise _no_action(action)
         if isinstance(self._backend, RawBackend):
             return await self._backend.raw(action)
         from . import wire
@@ -81,6 +87,9 @@ class Client:
         if self._connect is None:
             raise MisusedClient("this client was made around one backend, so it cannot act as another account")
         self._home.check()
+        if not isinstance(credentials, Credentials):
+            given = type(credentials).__name__
+            raise ConfigurationError(f"credentials: expected cfclient.Credentials(email, token), got {given}")
         return Client(
             self._connect(credentials),
             connect=self._connect,

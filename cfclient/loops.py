@@ -1,12 +1,21 @@
-"""Connections and waiters belong to one event loop; this remembers which, and says so when it is another."""
+"""Connections and waiters belong to one event loop; this remembers which, and says so when it is another.
+
+And a block that runs tasks gives back what its own body raises, bare.
+"""
 
 from __future__ import annotations
+
+from typing import Final
 
 from anyio.lowlevel import RunVar
 
 from .errors import MisusedClient
 
-__all__ = ["Home"]
+__all__ = ["BODY", "Home"]
+
+#: what may come out of the body of a block that runs tasks, cancellation aside; a task group would wrap it, also
+#: the GeneratorExit of a generator around the block that is closed early, which nobody unwraps
+BODY: Final = (Exception, GeneratorExit, SystemExit, KeyboardInterrupt)
 
 # Each run of an event loop has its own value, so identity tells two runs apart, whichever library runs them.
 _run: RunVar[object] = RunVar("cfclient_run")

@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 import anyio
 
 from .ahead import LIMIT, Ahead
+from .loops import BODY
 from .models import Page
 from .shapes import integer
 
@@ -149,7 +150,7 @@ class Listing(Generic[T]):
             source.start()
             try:
                 yield Items(source, self._key)
-            except (Exception, SystemExit, KeyboardInterrupt) as error:  # raised below, outside of the group
+            except BODY as error:  # raised below, outside of the group
                 failure = error
             finally:
                 source.close()

@@ -207,6 +207,7 @@ def test_the_wire_s_own_form_and_python_s_make_the_same_action(made: Action[Any]
         (lambda: new("SRV", content="", **{**SRV, "target": "192.0.2.1"}), "target", "a host name"),
         (lambda: new("SRV", content="", **{**SRV, "srvname": "a b"}), "srvname", "a name such as 'www'"),
         (lambda: new("TXT", content="x", service_mode=True), "service_mode", "it applies to A, AAAA, CNAME"),
+        (lambda: act.RecDelete("example.com", 10**5000), "id", "a record's id, as rec_load_all gives it"),
         (lambda: new(service_mode="x"), "service_mode", "True or False, or the wire's 0, 1"),
         (lambda: act.RecEdit("example.com", "1", "A", "www", "x"), "content", "an IPv4 address"),
     ],
@@ -328,3 +329,12 @@ def test_only_is_a_hint_that_is_on_no_wire() -> None:
         act.ZoneSettings("example.com", only=["colour"])
     with pytest.raises(InvalidInput, match="only='missing'"):
         act.ZoneSettings("example.com", only=["missing"])
+
+
+@pytest.mark.parametrize("only", [5, ["colour", 5], [["ssl"]], b"ssl"])
+def test_what_cannot_be_names_of_settings_is_refused_by_name(only: Any) -> None:
+    """Whatever it is: nothing else than an InvalidInput comes of it."""
+    with pytest.raises(InvalidInput, match="expected names of fields of ZoneSettings: user") as caught:
+        act.ZoneSettings("example.com", only=only)
+
+    assert "only" == caught.value.parameter

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,18 @@ async def test_the_body_s_own_error_comes_as_itself() -> None:
     with pytest.raises(KeyError, match="mine"):
         async with audit_accounts([account("one", ONE, service(latency=30))]):
             raise KeyError("mine")
+
+
+async def test_a_generator_around_the_block_can_be_closed_early() -> None:
+    """As a streamed response is whose visitor left: quietly, with no group around the closing."""
+
+    async def zones() -> AsyncGenerator[str, None]:
+        async with audit_accounts([account("one", ONE, service(latency=1))], rules=[RULE]) as run:
+            async for step in run:
+                yield step.account
+
+    async with aclosing(zones()) as stream:
+        assert "one" == await anext(stream)
 
 
 async def test_a_run_is_over_behind_its_block() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, suppress
 from typing import Any, TypeVar, cast
 
 import anyio
@@ -282,6 +282,22 @@ async def test_a_request_to_exit_comes_as_itself() -> None:
         async with stream_all(Service(), lookups(10)) as outcomes:
             async for _ in outcomes:
                 raise SystemExit(3)
+
+
+async def test_a_generator_around_the_block_can_be_closed_early() -> None:
+    """As a streamed response is whose visitor left: quietly, with no group around the closing."""
+    service = Service()
+
+    async def addresses() -> AsyncGenerator[str, None]:
+        async with stream_all(service, lookups(1000), concurrency=10) as outcomes:
+            async for outcome in outcomes:
+                yield outcome.unwrap().ip
+
+    async with aclosing(addresses()) as stream:
+        first = await anext(stream)
+
+    assert first.startswith("2001:db8::")
+    assert service.running == 0
 
 
 async def test_outcomes_that_are_kept_say_that_the_block_was_left() -> None:

@@ -105,8 +105,21 @@ async def test_an_address_is_text_or_a_connect() -> None:
 async def test_only_actions_are_performed() -> None:
     """Said by what would be one."""
     async with cfclient.connect("emulator:?zones=1") as cf:
-        with pytest.raises(cfclient.InvalidInput, match=r"action='stats' is not valid: expected an action such as"):
-            await cf.perform(cast("Any", "stats"))
+        for way in (cf.perform, cf.raw):
+            for thing in ("stats", cfclient.actions.Stats):
+                with pytest.raises(cfclient.InvalidInput, match=r"action=.* is not valid: expected an action such as"):
+                    await way(cast("Any", thing))
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("who", [None, "you@example.com", ("you@example.com", "secret")])
+async def test_only_credentials_are_acted_as(who: Any) -> None:
+    """Said at once, and without a word of what was given: it may be the key."""
+    async with cfclient.connect("emulator:?zones=1") as cf:
+        with pytest.raises(ConfigurationError, match=r"expected cfclient.Credentials\(email, token\), got") as caught:
+            cf.acting_as(who)
+
+    assert "secret" not in str(caught.value)
 
 
 def test_a_profile_is_chosen_by_argument_or_environment(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

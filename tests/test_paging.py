@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 import anyio
 import pytest
@@ -253,6 +254,24 @@ async def test_ahead_a_request_to_exit_comes_as_itself(error: BaseException) -> 
             raise error
 
     assert error is caught.value
+
+
+async def test_ahead_a_generator_around_the_block_can_be_closed_early() -> None:
+    """As a streamed response is whose visitor left: quietly, with no group around the closing."""
+    service = Service(1000, 1)
+
+    async def entries() -> AsyncGenerator[str, None]:
+        async with service.listing().ahead(2) as items:
+            async for entry in items:
+                yield entry
+
+    async with aclosing(entries()) as stream:
+        first = await anext(stream)
+    asked = len(service.asked)
+    await anyio.sleep(0.01)
+
+    assert first == "0"
+    assert asked == len(service.asked) <= 5
 
 
 async def test_ahead_says_that_the_block_was_left() -> None:

@@ -36,6 +36,7 @@ from cfclient.backends.emulator import DEMO
 from cfclient.client import Client
 from cfclient.connect import connect
 from cfclient.errors import CloudflareError, ConfigurationError, InvalidInput, MisusedClient
+from cfclient.loops import BODY
 from cfclient.private import exposed
 
 __all__ = ["AccountsAudit", "AuditAccount", "Step", "audit_accounts", "read_accounts"]
@@ -267,7 +268,7 @@ async def audit_accounts(
                     tasks.start_soon(partial(run.take, client, account, send.clone(), **options))
             try:
                 yield run
-            except (Exception, SystemExit, KeyboardInterrupt) as error:  # raised below, outside of the group
+            except BODY as error:  # raised below, outside of the group
                 failure = error
             tasks.cancel_scope.cancel()
     if failure is not None:
