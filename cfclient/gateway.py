@@ -308,8 +308,11 @@ def _in_its_words(error: ApiError, cls: type[Action[Any]] | None) -> ApiError:
     if begins := next((words for words in _WORDS.values() if error.msg.startswith(f"{words} ")), None):
         # Programs compare them, so what a service says beyond is for the log.
         return ApiError(begins, action=error.action)
-    if not isinstance(error, InvalidInput) or error.parameter is None:
+    if not isinstance(error, InvalidInput):
         return error
+    if error.parameter is None:
+        # What would be right is a hint to callers of cfclient, which is on no wire.
+        return ApiError(error.msg.removesuffix(f": expected {error.expected}"), code=error.code, action=error.action)
     if words := _WORDS.get(error.parameter):
         return ApiError(words, action=error.action)
     names = {field.name: field.metadata["wire"] for field in on_wire(cls)} if cls is not None else {}

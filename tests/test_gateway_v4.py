@@ -24,12 +24,14 @@ import trustme
 
 import cfclient
 from cfclient import models
+from cfclient.actions import ACTIONS, on_wire
 from cfclient.backends.account import Account
 from cfclient.backends.demo import demo_account
 from cfclient.backends.emulator import Emulator
 from cfclient.cli import main
 from cfclient.cli.behind import Behind, accesses
 from cfclient.gateway import Access, gateway
+from tests.samples import EXAMPLES
 from tests.served import server
 from tests.served import serving as serving_app
 from tests.test_libcloud import libcloud_python
@@ -69,7 +71,7 @@ async def behind(**options: Any) -> AsyncIterator[tuple[Callable[..., Awaitable[
         transport = httpx.ASGITransport(gateway(connect, access=told.append))
         async with httpx.AsyncClient(transport=transport, base_url="https://gateway.example") as http:
 
-            async def ask(email: str, key: str, **parameters: str) -> Any:
+            async def ask(email: str, key: str, /, **parameters: str) -> Any:
                 found = {"email": email, "tkn": key, **parameters}
                 return (await http.get("/api_json.html", params=found)).json()
 
@@ -201,6 +203,91 @@ async def test_a_name_of_two_accounts_is_not_guessed() -> None:
     assert "E_INVLDINPUT" == refused["err_code"]
     assert 2 == len(set(ids))
     assert ["success"] * 2 == [reply["result"] for reply in found]
+
+
+def of_two_accounts() -> Emulator:
+    """An account that sees another's zones."""
+    mine, theirs = (one(demo_account(1, 8 + ident)[0], ident) for ident in range(2))
+    return Emulator([attrs.evolve(mine, member_of=(theirs.email,)), theirs])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("action", ["wl", "ban", "nul"])
+async def test_whose_lists_are_meant_is_said_in_words_that_help(action: str) -> None:
+    """A refusal like others, and no fault of the gateway, for whoever sees zones of several accounts."""
+    emulator = of_two_accounts()
+    login = ("user0@example.com", "key-0")
+    with serving_app(emulator.v4, "/client/v4") as url:
+        async with behind(url=url) as (ask, told):
+            refused = await ask(*login, a=action, key="192.0.2.1")
+        accounts = re.findall("[0-9a-f]{32}", refused["msg"])
+        async with behind(url=url, account=accounts[0]) as (ask, _):
+            done = await ask(*login, a=action, key="192.0.2.1")
+
+    assert ("error", "E_INVLDINPUT", 2) == (refused["result"], refused["err_code"], len(accounts))
+    assert (
+        "use an API token that sees one account only, or name the account: --account of the gateway" in refused["msg"]
+    )
+    assert ["E_INVLDINPUT"] == [access.outcome for access in told]
+    assert "success" == done["result"]
+
+
+@pytest.mark.anyio
+async def test_a_rule_that_is_left_is_named_and_no_parameter_that_version_1_has_not(
+    v4: str, emulator: Emulator
+) -> None:
+    """What the owner of the program can do is in the dashboard."""
+    account = emulator.account("demo@example.com")
+    async with httpx.AsyncClient(headers={"X-Auth-Email": account.email, "X-Auth-Key": account.key}) as http:
+        ident = (await http.get(f"{v4}/accounts")).json()["result"][0]["id"]
+        rule = {"mode": "block", "configuration": {"target": "ip", "value": "192.0.2.77"}, "notes": "the office"}
+        await http.post(f"{v4}/accounts/{ident}/firewall/access_rules/rules", json=rule)
+    async with behind(url=v4) as (ask, _):
+        refused = await ask("demo@example.com", "demo-key", a="nul", key="192.0.2.77")
+
+    assert "E_INVLDINPUT" == refused["err_code"]
+    assert re.fullmatch(
+        r"left as it is, because cfclient did not set it: rule [0-9a-f]{32} \(block, note 'the office'\); "
+        r"it can be removed in Cloudflare's dashboard",
+        refused["msg"],
+    )
+
+
+ODD = (
+    "",
+    "0",
+    "-1",
+    "../x",
+    "x?y#z",
+    "\u00fc.example",
+    "xn--",
+    "9" * 30,
+    "10.0.0.0/8",
+    "0" * 32,
+    "\x00",
+    "*",
+    "SRV",
+    "m",
+)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_whatever_is_asked_the_reply_is_one_of_version_1(v4: str, emulator: Emulator) -> None:
+    """All actions, each parameter odd in turn: success or a refusal with words, never a fault of the gateway."""
+    site = emulator.account("demo@example.com").sites[0]
+    async with behind(url=v4) as (ask, told):
+        for name, cls in ACTIONS.items():
+            good = {**dict(EXAMPLES[name].parameters()), "a": name}
+            good |= {"z": site.zone.zone_name} if "z" in good else {}
+            for parameter in [field.metadata["wire"] for field in on_wire(cls)]:
+                for odd in ODD:
+                    reply = await ask("demo@example.com", "demo-key", **{**good, parameter: odd})
+                    assert reply["result"] == "success" or reply["msg"], (name, parameter, odd)
+                    assert {"success", "error"} >= {reply["result"]}
+
+    assert set(ACTIONS) == {access.action for access in told}
+    assert [] == [access for access in told if access.outcome.startswith("HTTP")]
 
 
 @pytest.mark.anyio

@@ -435,6 +435,34 @@ async def test_a_zone_that_is_gone_is_forgotten(fake: Fake) -> None:
     assert f"PATCH /zones/{OTHER}/settings/rocket_loader" == fake.lines[-1]
 
 
+@pytest.mark.parametrize("asked", ["records", "visitors"])
+async def test_a_zone_that_was_made_anew_is_found_again(fake: Fake, asked: str) -> None:
+    """The old id is refused like one that may not be seen, and GraphQL shows nothing of it."""
+    nothing = Reply(status=200, body=b'{"data":{"viewer":{"zones":[]}},"errors":null}')
+    old = {
+        ("GET", f"/zones/{ZONE}"): no(403, 9109, "Unauthorized to access requested resource"),
+        ("GET", f"/zones/{ZONE}/dns_records"): no(403, 9109, "Unauthorized to access requested resource"),
+        ("POST", "/graphql"): nothing,
+    }
+    async with opened(fake) as cf:
+        await cf.rec_load_all("example.com")
+        fake.zones = [zone(ident=OTHER)]
+        fake.rules.update(old)
+        with pytest.raises(Unauthorized):
+            await (cf.rec_load_all("example.com") if asked == "records" else cf.zone_ips("example.com"))
+        await cf.rec_load_all("example.com")
+
+    assert f"GET /zones/{OTHER}/dns_records?page=1&per_page=5000" == fake.lines[-1]
+
+
+async def test_stats_of_a_zone_that_is_not_there(fake: Fake) -> None:
+    """Are not said to lack a permission."""
+    fake.rules["POST", "/graphql"] = Reply(status=200, body=b'{"data":{"viewer":{"zones":[]}},"errors":null}')
+    async with opened(fake) as cf:
+        with pytest.raises(InvalidInput, match="Invalid zone"):
+            await cf.stats("f" * 32)
+
+
 async def test_a_service_that_ignores_the_name_is_not_believed(fake: Fake) -> None:
     """Another zone is never taken for the one that is meant."""
     fake.rules["GET", "/zones"] = ok([zone("other.example", OTHER), zone("what?", "e" * 32)])
@@ -883,7 +911,7 @@ async def test_a_rule_that_a_human_made_is_left_and_named(fake: Fake) -> None:
         (rule,) = fake.lists.values()
         rule["notes"] = "the office"
         await cf.ban("192.0.2.1")
-        with pytest.raises(InvalidInput, match=rf"rule {rule['id']} \(block, note 'the office'\); nul\("):
+        with pytest.raises(InvalidInput, match=rf"rule {rule['id']} \(block, note 'the office'\); .* nul\("):
             await cf.nul("192.0.2.1")
         kept = dict(rule)
         await cf.nul("192.0.2.1", force=True)
@@ -948,15 +976,57 @@ async def test_whose_access_rules_are_meant_is_never_guessed(fake: Fake) -> None
     """With zones of two accounts, or none; the user's own list is a choice."""
     fake.zones = [zone(), zone("b.example", OTHER, account={"id": "b" * 32})]
     async with opened(fake) as cf:
-        with pytest.raises(ConfigurationError, match=rf"zones of 2 accounts \({ACCOUNT}, b+\), so say .*account="):
+        with pytest.raises(InvalidInput, match=rf"zones of several accounts \({ACCOUNT}, b+\), each .*account="):
             await cf.ban("192.0.2.1")
         fake.zones = []
-        with pytest.raises(ConfigurationError, match="see no zone"):
+        with pytest.raises(InvalidInput, match="see no zone"):
             await cf.ban("192.0.2.1")
     async with opened(Judge(fake), url=f"{URL}?lists=user") as cf:
         await cf.ban("192.0.2.1")
 
     assert "POST /user/firewall/access_rules/rules" == fake.lines[-1]
+
+
+async def test_an_account_behind_the_first_page_is_not_overlooked(fake: Fake) -> None:
+    """The zones of the first are counted, so that many zones cost one call more, once."""
+    mine = [zone(f"{number}.example", f"{number:032x}") for number in range(120)]
+    fake.zones = mine
+    async with opened(Judge(fake)) as cf:
+        await cf.ban("192.0.2.1")
+        await cf.ban("192.0.2.2")
+    few = list(fake.lines)
+    fake.zones = [*mine, zone("b.example", OTHER, account={"id": "b" * 32})]
+    async with opened(fake) as cf:
+        with pytest.raises(InvalidInput, match=rf"zones of several accounts \({ACCOUNT}, and others\)"):
+            await cf.ban("192.0.2.1")
+
+    assert ["GET /zones?page=1&per_page=50", f"GET /zones?account.id={ACCOUNT}&per_page=5"] == few[:2]
+    assert [f"POST /accounts/{ACCOUNT}/firewall/access_rules/rules"] * 2 == few[2:]
+
+
+@pytest.mark.parametrize("infos", [[None, None], [{"total_count": 60}, None], [None, {"total_count": 60}]])
+async def test_where_zones_cannot_be_counted_no_account_is_taken(fake: Fake, infos: list[Any]) -> None:
+    """A full page may have others behind it."""
+    page = [zone(f"{number}.example", f"{number:032x}") for number in range(50)]
+    replies = iter([ok(page, result_info=infos[0]), ok(page[:5], result_info=infos[1])])
+    fake.rules["GET", "/zones"] = lambda _: next(replies)
+    async with opened(fake) as cf:
+        with pytest.raises(InvalidInput, match="and others"):
+            await cf.ban("192.0.2.1")
+
+
+async def test_an_account_that_is_another_s_now_is_forgotten(fake: Fake) -> None:
+    """The next call looks again."""
+    path = f"/accounts/{ACCOUNT}/firewall/access_rules/rules"
+    fake.rules["POST", path] = no(403, 10000, "Authentication error")
+    async with opened(fake) as cf:
+        with pytest.raises(Unauthorized):
+            await cf.ban("192.0.2.1")
+        del fake.rules["POST", path]
+        fake.zones = [zone(account={"id": "b" * 32})]
+        await cf.ban("192.0.2.1")
+
+    assert f"POST /accounts/{'b' * 32}/firewall/access_rules/rules" == fake.lines[-1]
 
 
 # -- analytics -----------------------------------------------------------------------------------------

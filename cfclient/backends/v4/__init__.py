@@ -25,7 +25,7 @@ from cfclient import limits
 from cfclient.actions import Action
 from cfclient.backend import Credentials
 from cfclient.bounds import DEFAULT, Bounds
-from cfclient.errors import ApiError, Unsupported
+from cfclient.errors import ApiError, Unauthorized, Unsupported
 from cfclient.exchanges import checked_address
 from cfclient.http import Http
 
@@ -133,7 +133,10 @@ class V4:
         try:
             return cast("T", await handler(_Hand(asking, zones, self._memory), action))
         except ApiError as error:
-            zone = getattr(action, "zone", None)
-            if zone is not None and numbers_of(error) & NO_ZONE:
-                zones.forget(zone)
+            # A zone or an account that has gone, or is another's now, may be answered like a missing permission.
+            if isinstance(error, Unauthorized) or numbers_of(error) & NO_ZONE:
+                zone = getattr(action, "zone", None)
+                if zone is not None:
+                    zones.forget(zone)
+                lists.forget(asking, self._memory)
             raise

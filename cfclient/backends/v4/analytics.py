@@ -19,6 +19,7 @@ from cfclient.models import Interval, Served, Stats, Traffic, TrafficBreakdown, 
 from cfclient.replies import hidden
 
 from .asking import Asking, at_once
+from .envelope import NO_ZONE, numbers_of
 from .settings import ask_all, is_passing
 from .support import Permission
 from .zones import WireZone, Zones
@@ -209,8 +210,11 @@ async def stats(asking: Asking, zones: Zones, action: AskStats) -> Stats:
             "settings": lambda: ask_all(asking, zone.id, fields),
         }
     )
-    if isinstance(answers["rows"], CloudflareError):
-        raise answers["rows"]
+    # Analytics are refused alike where they may not be read and where there is no such zone; the zone itself is not.
+    for part in "zone", "rows":
+        answer = answers[part]
+        if isinstance(answer, CloudflareError) and (part == "rows" or numbers_of(answer) & NO_ZONE):
+            raise answer
     for answer in answers.values():
         if isinstance(answer, CloudflareError) and is_passing(answer):
             raise answer

@@ -13,21 +13,28 @@ from typing import Any, Final
 import msgspec
 
 from cfclient.actions import Ban, Nul, Wl
-from cfclient.errors import ConfigurationError, InvalidInput
+from cfclient.errors import InvalidInput
 from cfclient.models import IpListing, ListAction
 
 from .asking import Asking
 from .memory import Memory
 from .support import Permission
-from .zones import Zones
+from .zones import PER_PAGE, Zones, has_more
 
-__all__ = ["NOTE", "lift", "put"]
+__all__ = ["NOTE", "forget", "lift", "put"]
 
 #: what our rules bear
 NOTE: Final = "set by cfclient"
 #: "duplicate of existing"
 _DUPLICATE: Final = 10009
-_PER_PAGE: Final = 100
+_RULES: Final = 100
+#: in words for whoever calls cfclient, for whoever runs a gateway, and for the owner of a program behind it
+_CHOICE: Final = (
+    "use an API token that sees one account only, or name the account: --account of the gateway, connect(account=...), "
+    "?account= in the address, or `account` in the profile"
+)
+#: what a caller of cfclient can do about a rule that is not ours
+_FORCED: Final = "nul(ip, force=True) to lift it all the same"
 
 
 class _Configuration(msgspec.Struct):
@@ -56,20 +63,38 @@ async def _rules_path(asking: Asking, zones: Zones, memory: Memory) -> str:
         return "/user/firewall/access_rules/rules"
     account = asking.scope.account
     if account is None:
-        account = await memory.once((asking.credentials.principal, "account"), lambda: _account(zones))
+        account = await memory.once(_known(asking), lambda: _account(asking, zones))
     return f"/accounts/{account}/firewall/access_rules/rules"
 
 
-async def _account(zones: Zones) -> str:
-    found, _ = await zones.page(1)
+def _known(asking: Asking) -> tuple[str, str]:
+    return (asking.credentials.principal, "account")
+
+
+def forget(asking: Asking, memory: Memory) -> None:
+    """The account whose access rules were meant is to be looked for again."""
+    memory.forget(_known(asking))
+
+
+async def _account(asking: Asking, zones: Zones) -> str:
+    """The one account that all visible zones belong to; none is taken because it comes first."""
+    found, info = await zones.page(1)
     accounts = list(dict.fromkeys(zone.account.id for zone in found if zone.account and zone.account.id))
+    if len(accounts) == 1 and has_more(info, 0, len(found), PER_PAGE):
+        # The account's zones are counted, because reading on would be a call for each fifty of them.
+        counted = await zones.count(accounts[0])
+        if counted is None or info is None or counted != info.total_count:
+            accounts.append("and others")
     if len(accounts) != 1:
-        seen = f"zones of {len(accounts)} accounts ({', '.join(accounts)})" if accounts else "no zone"
-        raise ConfigurationError(
-            f"these credentials see {seen}, so say whose access rules are meant: connect(account=...), "
-            "?account= in the address, or `account` in the profile"
-        )
+        raise InvalidInput(f"{_seen(accounts)}; {_CHOICE}", code="E_INVLDINPUT", action=asking.name)
     return accounts[0]
+
+
+def _seen(accounts: list[str]) -> str:
+    if not accounts:
+        return "these credentials see no zone, so nobody knows whose access rules are meant"
+    shown = accounts[:5] + ["and others"] * (len(accounts) > 5)
+    return f"these credentials see zones of several accounts ({', '.join(shown)}), each with access rules of its own"
 
 
 async def _about(asking: Asking, path: str, ip: str) -> list[_Rule]:
@@ -80,14 +105,14 @@ async def _about(asking: Asking, path: str, ip: str) -> list[_Rule]:
     for spelling in spellings:
         page, found, more = 1, [], True
         while more:
-            query: dict[str, object] = {"configuration.value": spelling, "page": page, "per_page": _PER_PAGE}
+            query: dict[str, object] = {"configuration.value": spelling, "page": page, "per_page": _RULES}
             if address.version == 4:
                 query["configuration.target"] = "ip"
             envelope = await asking.get(path, query, result=list[_Rule], needs=Permission.ACCESS_EDIT)
             rules: list[_Rule] = envelope.result or []
             found += [rule for rule in rules if _is(rule, ip)]
             total = envelope.result_info.total_count if envelope.result_info else None
-            more = len(rules) == _PER_PAGE and (total is None or page * _PER_PAGE < total)
+            more = len(rules) == _RULES and (total is None or page * _RULES < total)
             page += 1
         if found:
             return found
@@ -125,9 +150,8 @@ async def lift(asking: Asking, zones: Zones, memory: Memory, action: Nul) -> IpL
             await asking.send("DELETE", f"{path}/{rule.id}", None, needs=Permission.ACCESS_EDIT)
     if left:
         named = "; ".join(f"rule {rule.id} ({rule.mode}, note {rule.notes or ''!r})" for rule in left)
-        raise InvalidInput(
-            f"left as it is, because cfclient did not set it: {named}; nul(ip, force=True) lifts it all the same",
-            code="E_INVLDINPUT",
-            action=action.wire_name,
-        )
+        what = f"left as it is, because cfclient did not set it: {named}; it can be removed in Cloudflare's dashboard"
+        refusal = InvalidInput(f"{what}: expected {_FORCED}", code="E_INVLDINPUT", action=action.wire_name)
+        refusal.expected = _FORCED
+        raise refusal
     return IpListing(ip=action.ip, action=ListAction.UNLISTED)

@@ -32,7 +32,7 @@ from .envelope import Info
 from .memory import Memory, Seen
 from .support import Permission
 
-__all__ = ["Zones", "has_more", "unicode_name", "zone_value"]
+__all__ = ["PER_PAGE", "Zones", "has_more", "unicode_name", "zone_value"]
 
 #: the most zones that a page holds
 PER_PAGE: Final = 50
@@ -292,6 +292,12 @@ class Zones:
         for zone in found:
             self._learn(zone)
         return found, envelope.result_info
+
+    async def count(self, account: str) -> int | None:
+        """How many zones of an account are seen; None where the service does not say."""
+        query = {"account.id": account, "per_page": 5}
+        envelope = await self._asking.get("/zones", query, result=list[WireZone], needs=Permission.ZONE_READ)
+        return envelope.result_info.total_count if envelope.result_info else None
 
     async def load_multi(self, action: ZoneLoadMulti) -> Page[Zone]:
         """Zones from an offset on, to the end of the page that holds it: one call."""
