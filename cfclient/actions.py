@@ -264,7 +264,8 @@ class IpLkup(Action[models.ThreatScore]):
     ip: str = attrs.field(converter=_ip, metadata=wire("ip"))
 
 
-_SETTINGS: Final = tuple(
+#: the names that `only` may have, in their order: the fields that a service may tell
+SETTINGS: Final = tuple(
     field.name for field in attrs.fields(models.ZoneSettings) if field.name not in {"extra", "missing"}
 )
 
@@ -272,13 +273,13 @@ _SETTINGS: Final = tuple(
 def _only(value: Iterable[str] | None) -> frozenset[str] | None:
     if value is None:
         return None
-    expected = "names of fields of ZoneSettings: " + ", ".join(_SETTINGS)
+    expected = "names of fields of ZoneSettings: " + ", ".join(SETTINGS)
     try:
         names = [value] if isinstance(value, str) else list(value)
     except TypeError:
         raise InvalidInput.of("only", value, expected) from None
     for name in names:
-        if name not in _SETTINGS:
+        if name not in SETTINGS:
             raise InvalidInput.of("only", name, expected)
     return frozenset(names)
 

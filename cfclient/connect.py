@@ -7,6 +7,8 @@
 Each of the three settings (address, e-mail, key) is looked for in the arguments, then in the
 environment (`CFCLIENT_URL`, `CFCLIENT_EMAIL`, `CFCLIENT_TOKEN`), then in a profile of `config.toml`, which may
 say `token_keyring = true` instead of the key: it is then asked of the system's keyring.
+So is the pace (`CFCLIENT_PACE`, `pace` in a profile); that of a profile goes with it, so it counts where the profile
+is named, or where anything else was taken from it.
 For today's Cloudflare a key without an e-mail address is an API token, so an address counts only where it
 stands beside the key or before it; the last place is what Cloudflare's own SDK reads: `CLOUDFLARE_API_TOKEN`, or
 `CLOUDFLARE_EMAIL` and `CLOUDFLARE_API_KEY`. Those are sent to no other kind of address.
@@ -35,7 +37,7 @@ from .errors import CloudflareError, ConfigurationError, InvalidInput
 from .http import Http
 from .http.chosen import Chosen, chosen
 from .loops import Home
-from .pace import Pace, Pacing
+from .pace import Pace, Pacing, Wait
 from .private import exposed
 from .retry import Holds, Retry, onlookers, retrying
 from .shapes import integer
@@ -56,6 +58,8 @@ class Settings:
     credentials: Credentials
     #: the id of the only account that counts, as the profile says that the credentials are of
     account: str | None = None
+    #: where processes share the limit on calls, or "none", as the environment or the profile says it
+    pace: str | None = None
     #: where each of url, email and token was found, for people
     origins: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
 
@@ -153,7 +157,7 @@ def _from_keyring(user: str) -> str:
 V4_URL: Final = "https://api.cloudflare.com/client/v4"
 
 #: what a profile may have
-_KEYS: Final = {"url": str, "email": str, "token": str, "token_keyring": bool, "account": str}
+_KEYS: Final = {"url": str, "email": str, "token": str, "token_keyring": bool, "account": str, "pace": str}
 
 _SETTINGS: Final = {"url": "CFCLIENT_URL", "email": "CFCLIENT_EMAIL", "token": "CFCLIENT_TOKEN"}
 
@@ -214,6 +218,7 @@ def settings(
         address, address_from = V4_URL, "nothing else is given"
     origins = {"url": address_from}
     account: str | None = None
+    named = bool(profile or os.environ.get("CFCLIENT_PROFILE"))
     if address.startswith("emulator:"):
         return Settings(url=address, credentials=_demo(email, token), origins=origins)
     if is_v4(address):
@@ -226,7 +231,6 @@ def settings(
         mail, mail_from, key, key_from = found
         # The account of a profile that nobody named goes with its key: another key's zones lie elsewhere.
         if stored is not None and "account" not in dict(parse_qsl(address.partition("?")[2])):
-            named = bool(profile or os.environ.get("CFCLIENT_PROFILE"))
             own = key_from.endswith(f"profile {stored['name']}") or stored.get("token") == key
             account = stored.get("account") if named or own else None
     else:
@@ -239,7 +243,11 @@ def settings(
                 raise ConfigurationError(_missing("token"))
             key, key_from = ask(address, mail), "asked for"
     origins |= {"email": mail_from, "token": key_from}
-    return Settings(url=address, credentials=Credentials(mail, key), account=account, origins=origins)
+    pace = os.environ.get("CFCLIENT_PACE")
+    if not pace and stored is not None and (named or any("profile " in where for where in origins.values())):
+        pace = stored.get("pace")
+    credentials = Credentials(mail, key)
+    return Settings(url=address, credentials=credentials, account=account, pace=pace or None, origins=origins)
 
 
 def _missing(name: str, more: str = "") -> str:
@@ -349,6 +357,11 @@ _PATIENT: Final = Retry()
 _PACE: Final = Pace()
 
 
+def configured_pace(text: str | None, hook: Callable[[Wait], None] | None = None) -> Pace | None:
+    """How fast to ask by a setting: where processes share the limit, "none", or None for this process alone."""
+    return None if text == "none" else Pace(store=text, hook=hook)
+
+
 def _watched(adapter: Http) -> Http:
     from .watching import watched
 
@@ -410,7 +423,8 @@ async def connect(
         allow_plain_http: send the key unencrypted to an `http:` address that is not on this machine.
         retry: what is asked again, how often and how patiently; None for nothing.
         pace: how fast to ask: a `Pace`, or where processes share the budget (`file:/path/to/budget.db`,
-            `redis://host:6379/0`); None for as fast as can be. Only what goes over HTTP is paced.
+            `redis://host:6379/0`); None for as fast as can be. Only what goes over HTTP is paced. Where nothing
+            is given, `CFCLIENT_PACE` or the profile may name the place, or say "none".
         principal: a name for whose budget it is, where the credentials do not tell: several API tokens of
             one user share one budget, and a key from a callable changes.
 
@@ -438,6 +452,8 @@ async def connect(
                         "account= narrows today's Cloudflare, whose address ends in /client/v4, only"
                     )
                 account = found.account if account is None else account
+                if pace is _PACE:
+                    policy = configured_pace(found.pace)
                 if found.url.startswith("emulator:"):
                     make = emulator_at(found.url).connect
                 else:

@@ -18,7 +18,7 @@ import ssl
 import time
 import tomllib
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -206,29 +206,36 @@ def _why(error: BaseException) -> str:
 # -- who asks ----------------------------------------------------------------------------------------
 
 
-async def _asked(found: Settings, account: str | None) -> list[Check]:
+async def _asked(found: Settings, account: str | None, pace: Pace | None) -> list[Check]:
     """The credentials, checked with one call (and what they see, with another), and the budget."""
     checks: list[Check] = []
     try:
         if is_v4(found.url):
-            return await _asked_today(found, account)
+            return await _asked_today(found, account or found.account, pace)
         async with connect(
-            found.url, email=found.credentials.email, token=found.credentials.token, retry=None, allow_plain_http=True
+            found.url,
+            email=found.credentials.email,
+            token=found.credentials.token,
+            retry=None,
+            pace=pace,
+            allow_plain_http=True,
         ) as client:
             page = await client.zone_load_multi()
             more = " or more" if page.has_more else ""
             checks.append(Check(check="credentials", state="ok", detail=f"accepted; {page.count:,} zones{more}"))
             left = await client.budget()
-            checks.append(_budget(None if left is None else (left.left, left.limit, left.seconds)))
+            checks.append(_budget(None if left is None else (left.left, left.limit, left.seconds), pace))
     except CloudflareError as error:
         checks.append(_refused(error))
     return checks
 
 
-def _budget(left: tuple[int, int, float] | None) -> Check:
+def _budget(left: tuple[int, int, float] | None, pace: Pace | None) -> Check:
     if left is None:
         return Check(check="budget", state="ok", detail="calls are not paced here")
-    detail = f"{left[0]:,} of {left[1]:,} calls in {left[2]:g} s are left, as far as this process knows"
+    shared = None if pace is None else pace.store
+    knows = "this process knows" if shared is None else f"those know that share {shared.shown}"
+    detail = f"{left[0]:,} of {left[1]:,} calls in {left[2]:g} s are left, as far as {knows}"
     return Check(check="budget", state="ok" if left[0] else "warning", detail=detail)
 
 
@@ -236,23 +243,30 @@ def _refused(error: CloudflareError) -> Check:
     words = str(error)
     if isinstance(error, Unauthorized):
         words += "; check the key and the e-mail address, or make a new key"
+    elif "the shared budget" in words:  # nothing was sent, so neither the key nor the address is known to be wrong
+        where = "is the place right that --pace, CFCLIENT_PACE or the profile names?"
+        return Check(check="budget", state="failed", detail=f"{words}; {where}")
     elif not isinstance(error, ApiError):
         words += "; is it the address of the API?"
     return Check(check="credentials", state="failed", detail=words)
 
 
-async def _asked_today(found: Settings, account: str | None) -> list[Check]:
+async def _asked_today(found: Settings, account: str | None, pace: Pace | None) -> list[Check]:
     from .backends.v4.identity import identify
     from .http.chosen import chosen
 
     url, _, query = found.url.partition("?")
     named = [value for key, _, value in (pair.partition("=") for pair in query.split("&")) if key == "account"]
     account = account or (named[0] if named else None)
-    async with chosen(None) as adapter:
-        pacing = Pacing(adapter, Pace(), url=url, credentials=found.credentials)
-        http = pacing.http(found.credentials)
+    async with AsyncExitStack() as stack:
+        http, left = await stack.enter_async_context(chosen(None)), None
+        pacing = None if pace is None else Pacing(http, pace, url=url, credentials=found.credentials)
+        if pacing is not None:
+            stack.push_async_callback(pacing.aclose)
+            http = pacing.http(found.credentials)
         told = await identify(http, found.credentials, url=url.rstrip("/"), account=account)
-        left = await pacing.budget(found.credentials)
+        if pacing is not None:
+            left = await pacing.budget(found.credentials)
     checks = []
     if told.status is None:
         checks.append(Check(check="credentials", state="ok", detail="the key is accepted; it may do all its user may"))
@@ -268,17 +282,25 @@ async def _asked_today(found: Settings, account: str | None) -> list[Check]:
         checks.append(Check(check="zones", state="ok" if told.zones else "warning", detail=f"{told.zones:,} are seen"))
     detail = ", ".join(told.permissions) or "not told; cfclient support --permissions says what each action takes"
     checks.append(Check(check="permissions", state="ok", detail=detail))
-    checks.append(_budget((left.left, left.limit, left.seconds)))
+    checks.append(_budget(None if left is None else (left.left, left.limit, left.seconds), pace))
     return checks
 
 
 # -- all of it ---------------------------------------------------------------------------------------
 
 
+def _alone(_: Settings) -> Pace | None:
+    return Pace()
+
+
 async def examine(
-    find: Callable[[], Settings], *, account: str | None = None, allow_plain_http: bool = False
+    find: Callable[[], Settings],
+    *,
+    account: str | None = None,
+    allow_plain_http: bool = False,
+    pace: Callable[[Settings], Pace | None] = _alone,
 ) -> list[Check]:
-    """Every check, in the order in which a call needs them; `find` finds the settings, or raises."""
+    """Every check, in the order in which a call needs them; `find` and `pace` find the settings, or raise."""
     checks = [*installed(), _configuration()]
     try:
         found = find()
@@ -287,16 +309,17 @@ async def examine(
                 found.url.partition("?")[0], allow_plain_http=allow_plain_http, example="https://a.example/client/v4"
             )
             Credentials(found.credentials.email, found.credentials.token)
+        policy = pace(found)
     except ConfigurationError as error:
         skipped = Check(check="credentials", state="skipped", detail="there is nobody to ask yet")
         return [*checks, Check(check="settings", state="failed", detail=str(error)), skipped]
     checks += _settings(found)
     if found.url.startswith("emulator:"):
         checks.append(Check(check="connection", state="ok", detail="none is needed: it is in this process"))
-        return [*checks, *await _asked(found, account)]
+        return [*checks, *await _asked(found, account, policy)]
     reached = await _reached(found.url)
     checks.append(reached)
     if reached.state == "failed":
         detail = "not asked, because there is no connection"
         return [*checks, Check(check="credentials", state="skipped", detail=detail)]
-    return [*checks, *await _asked(found, account)]
+    return [*checks, *await _asked(found, account, policy)]

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from cfclient.backends.emulator import DEMO, Emulator
 from cfclient.cli import main
 from cfclient.errors import ConfigurationError, InvalidInput
 
+from .served import serving
+
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,7 +37,7 @@ WHEN = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No settings but those of the test."""
-    for name in ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE"):
+    for name in ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE", "CFCLIENT_PACE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
@@ -479,3 +481,51 @@ def test_an_interruption_before_the_run(tmp_path: Path, monkeypatch: pytest.Monk
 
     assert 130 == main(["audit", "--demo", "--evidence", "-o", str(tmp_path / "e")])
     assert "cfclient: interrupted\n" == capsys.readouterr().err
+
+
+# -- whom the options name ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def v4() -> Iterator[str]:
+    """Today's face of the emulator, with three zones in one account."""
+    with serving(Emulator.demo(zones=3).v4, "/client/v4") as url:
+        yield url
+
+
+OTHER = "f" * 32
+
+
+@pytest.mark.parametrize(
+    ("options", "profile", "zones"),
+    [
+        ([], "", 3),
+        (["--account", OTHER], "", 0),
+        (["--profile", "default"], f"account = '{OTHER}'", 0),
+        (["--profiles", "default"], f"account = '{OTHER}'", 0),
+        (["--profiles", "default"], "", 3),
+    ],
+)
+def test_the_only_account_that_counts_is_the_only_one_in_the_evidence(
+    options: list[str], profile: str, zones: int, v4: str, tmp_path: Path
+) -> None:
+    """By the option, and by a profile that says so; another account has no zones here."""
+    config = tmp_path / "config" / "cfclient" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(f"[profiles.default]\nurl = '{v4}'\ntoken = 'demo-token'\n{profile}\n")
+    config.chmod(0o600)
+    folder = tmp_path / "evidence"
+
+    code = main(["audit", "--select", "mx-to-address", "--evidence", "-o", str(folder), *options])
+
+    (account,) = read(folder / "manifest.json")["accounts"]
+    assert (0, zones) == (code, len(account["zones_expected"]))
+
+
+def test_an_account_narrows_today_s_cloudflare_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it does without evidence."""
+    folder = tmp_path / "evidence"
+
+    assert 2 == main(["audit", "--url", "emulator:", "--account", OTHER, "--evidence", "-o", str(folder)])
+    assert "account= narrows today's Cloudflare" in capsys.readouterr().err
+    assert not folder.exists()

@@ -29,6 +29,7 @@ from cfclient.cli import asking, auditing, main
 from cfclient.connect import emulator
 
 from .samples import EXAMPLES
+from .served import serving
 
 Run = Callable[..., tuple[int, str, str]]
 COMMAND = [sys.executable, "-m", "cfclient"]
@@ -37,7 +38,7 @@ COMMAND = [sys.executable, "-m", "cfclient"]
 @pytest.fixture(autouse=True)
 def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No settings but those of the test."""
-    names = ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE")
+    names = ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE", "CFCLIENT_PACE")
     for name in (*names, "CLOUDFLARE_EMAIL", "CLOUDFLARE_API_KEY", "CLOUDFLARE_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
@@ -279,11 +280,18 @@ def test_into_a_file(run: Run, tmp_path: Path) -> None:
     assert SIZES[ZONE] == len(json.loads(path.read_text()))
 
 
-def test_settings(run: Run) -> None:
-    """All of a zone's."""
+def test_settings(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of a zone's, today's too where the service tells them."""
     code, out, _ = run("settings", ZONE, "--demo", "--format", "json")
+    world = emulator(zones=1)
+    monkeypatch.setenv("CFCLIENT_TOKEN", "demo-token")
+    with serving(world.v4, "/client/v4") as url:
+        zone = world.accounts[0].sites[0].zone.zone_name
+        today = json.loads(run("settings", zone, "--url", url, "--format", "json")[1])
 
     assert (0, True) == (code, "sec_lvl" in json.loads(out))
+    assert today["min_tls_version"] is not None
+    assert [] == [why for why in today["missing"].values() if "asked for only" in why]
 
 
 @pytest.mark.parametrize("name", list(ACTIONS))

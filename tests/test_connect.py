@@ -24,7 +24,7 @@ URL = "https://v1.example/api_json.html"
 @pytest.fixture(autouse=True)
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty environment, and where a configuration file would be."""
-    names = ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE")
+    names = ("CFCLIENT_URL", "CFCLIENT_EMAIL", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE", "CFCLIENT_PACE")
     for name in (*names, "CLOUDFLARE_EMAIL", "CLOUDFLARE_API_KEY", "CLOUDFLARE_API_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(sys, "platform", "linux")
@@ -167,6 +167,64 @@ async def test_a_profile_s_account_narrows() -> None:
 
 
 @pytest.mark.parametrize(
+    ("given", "variable", "expected"),
+    [
+        ({}, None, "file:/profile.db"),
+        ({}, "none", "none"),
+        ({"token": "t", "email": "a@example.com"}, None, "file:/profile.db"),
+        ({"token": "t", "email": "a@example.com", "url": URL}, None, None),
+        ({"token": "t", "email": "a@example.com", "url": URL}, "file:/variable.db", "file:/variable.db"),
+        ({"token": "t", "email": "a@example.com", "url": URL, "profile": "default"}, None, "file:/profile.db"),
+    ],
+)
+def test_the_pace_comes_from_the_environment_then_from_a_profile_that_counts(
+    given: dict[str, Any], variable: str | None, expected: str | None, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of which nothing is taken does not count, unless it is named."""
+    config.write_text(PROFILES.replace('token = "stored"', 'token = "stored"\npace = "file:/profile.db"'))
+    if variable is not None:
+        monkeypatch.setenv("CFCLIENT_PACE", variable)
+
+    assert expected == settings(**given).pace
+
+
+@pytest.fixture
+def paced(config: Path, tmp_path: Path) -> None:
+    """A profile with a store."""
+    config.write_text(f"[profiles.default]\ntoken = 'x'\npace = 'file:{tmp_path}/budget.db'\n")
+    config.chmod(0o600)
+
+
+@pytest.mark.anyio
+async def test_a_configured_pace_is_kept_to_unless_another_is_given(
+    paced: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is shared by the clients that nobody told otherwise; an unpaced client knows no budget."""
+
+    async def left(**options: Any) -> int | None:
+        async with cfclient.connect(http=cast("Any", Fake()), **options) as cf:
+            await cf.zone_load_multi()
+            budget = await cf.budget()
+            return None if budget is None else budget.left
+
+    shared, again = await left(), await left()
+    given = await left(pace=cfclient.Pace(calls=10)), await left(pace=None)
+    monkeypatch.setenv("CFCLIENT_PACE", "none")
+
+    assert (1199, 1198, (7, None), None) == (shared, again, given, await left())
+
+
+@pytest.mark.anyio
+async def test_a_configured_pace_that_is_none_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the client is opened, with what would be right."""
+    monkeypatch.setenv("CFCLIENT_PACE", "quick")
+
+    with pytest.raises(ConfigurationError, match="pace: 'quick' is not valid: expected file:/path"):
+        async with cfclient.connect(token="x"):
+            pass
+
+
+@pytest.mark.parametrize(
     ("given", "missing", "variable"),
     [
         ({"url": URL}, "email", "CFCLIENT_EMAIL"),
@@ -195,9 +253,9 @@ def test_a_missing_setting_names_all_three_places(
         ("[profiles]\ndefault = 1", r"expected tables such as \[profiles.default\]"),
         (
             "[profiles.default]\nkey = 'x'",
-            "profile 'default' has 'key': expected url, email, token, token_keyring, account$",
+            "profile 'default' has 'key': expected url, email, token, token_keyring, account, pace$",
         ),
-        ("[profiles.default]\ntokne = 'x'", r"account \(did you mean 'token'\?\)"),
+        ("[profiles.default]\ntokne = 'x'", r"account, pace \(did you mean 'token'\?\)"),
         ("[profiles.default]\ntoken = 1", "profile 'default' has 'token' that is not valid: expected text in quotes"),
         (
             "[profiles.default]\ntoken_keyring = 'x'",

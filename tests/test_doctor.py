@@ -341,7 +341,7 @@ def test_a_budget_that_is_used_up() -> None:
     """Worth a warning."""
     words = "0 of 1,200 calls in 300 s are left, as far as this process knows"
 
-    assert Check(check="budget", state="warning", detail=words) == doctor._budget((0, 1200, 300.0))
+    assert Check(check="budget", state="warning", detail=words) == doctor._budget((0, 1200, 300.0), None)
 
 
 # -- what version 4 may say ---------------------------------------------------------------------------
@@ -397,7 +397,58 @@ def test_a_token_that_is_not_active(monkeypatch: pytest.MonkeyPatch) -> None:
         return Identity(status="disabled", expires="2026-01-01", zones=0, permissions=())
 
     monkeypatch.setattr("cfclient.backends.v4.identity.identify", told)
-    checks = anyio.run(doctor._asked, Settings(url=f"{BASE}?account=abc", credentials=TOKEN), None)
+    checks = anyio.run(doctor._asked, Settings(url=f"{BASE}?account=abc", credentials=TOKEN), None, None)
 
     assert ["failed", "warning"] == [check.state for check in checks[:2]]
     assert "the API token is disabled, until 2026-01-01" == checks[0].detail
+
+
+# -- the budget ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("as_", ["v1", "v4"])
+def test_the_budget_is_the_one_that_calls_will_have(as_: str, config: Path, examined: Doctor, tmp_path: Path) -> None:
+    """Shared by a file, as the option or the profile says, or none at all."""
+    world, store, who = emulator(zones=3, limit=None), tmp_path / "budget.db", ["--email", "demo@example.com"]
+    app, path = (gateway(world.connect), "/api_json.html") if as_ == "v1" else (world.v4, "/client/v4")
+    with serving(app, path) as url:
+        config.write_text(f'[profiles.default]\nurl = "{url}"\npace = "file:{store}"\n')
+        _, first = examined(*who)
+        _, second = examined(*who)
+        code, unpaced = examined(*who, "--pace", "none")
+
+    spent = {"v1": 1, "v4": 2}[as_]
+    for times, checks in enumerate((first, second), 1):
+        words = f"{1200 - times * spent:,} of 1,200 calls in 300 s are left, as far as those know that share {store}"
+        assert words == checks["budget"]["detail"]
+    assert (0, "calls are not paced here") == (code, unpaced["budget"]["detail"])
+
+
+def test_a_budget_that_cannot_be_reached(v4: str, examined: Doctor, tmp_path: Path) -> None:
+    """It is the budget's fault, not the key's."""
+    code, checks = examined("--url", v4, "--pace", f"file:{tmp_path}/none/budget.db", key="demo-token")
+
+    assert (3, "failed") == (code, checks["budget"]["state"])
+    assert "is the place right that --pace" in checks["budget"]["detail"]
+    assert "credentials" not in checks
+
+
+def test_a_pace_that_is_none(v4: str, examined: Doctor) -> None:
+    """Exit code 2, before anybody is asked."""
+    code, checks = examined("--url", v4, "--pace", "fle:/budget.db", key="demo-token")
+
+    assert (2, "failed") == (code, checks["settings"]["state"])
+    assert "expected file:/path" in checks["settings"]["detail"]
+
+
+@pytest.mark.parametrize("place", ["option", "profile"])
+def test_the_only_account_that_counts(place: str, v4: str, config: Path, examined: Doctor) -> None:
+    """Another one has no zones."""
+    other = "f" * 32
+    narrowed = f'account = "{other}"\n' if place == "profile" else ""
+    config.write_text(f'[profiles.default]\nurl = "{v4}"\n{narrowed}')
+    code, checks = examined(
+        *(["--account", other] if place == "option" else ["--profile", "default"]), key="demo-token"
+    )
+
+    assert (0, "warning", "0 are seen") == (code, checks["zones"]["state"], checks["zones"]["detail"])

@@ -115,6 +115,19 @@ async def test_only_the_settings_that_the_rules_need_are_asked_for() -> None:
     assert f"all rules take {http.asked.total() - 1} calls for a zone" in PAGE
 
 
+async def test_an_audit_of_all_settings_checks_no_less() -> None:
+    """Whoever wants them in the report gets today's too, and so do the rules that look at them."""
+    async with opened(Counting(Emulator.demo(zones=1))) as cf:
+        (least,) = (await audited(cf)).values()
+        async with cfclient.audit(cf, all_settings=True) as run:
+            (most,) = [zone async for zone in run]
+
+    assert least.not_checked == most.not_checked
+    assert least.findings == most.findings
+    assert most.settings is not None
+    assert most.settings.min_tls_version is not None
+
+
 @pytest.mark.parametrize(
     ("rule", "places"),
     [

@@ -137,7 +137,8 @@ def audit(
     wanted = None if zones is None else _wanted(zones)
     rules = joined(rules, own_rules)
     judged = functools.partial(judge, rules=rules, exemptions=tuple(exemptions), today=today)
-    only = None if all_settings else wanted_fields(rules)
+    # Not None, which leaves it to the service: today's tells of its newer settings only where they are named.
+    only = frozenset(act.SETTINGS) if all_settings else wanted_fields(rules)
     concurrency = shapes.integer("concurrency", concurrency, 1)
     return _audit(_WholeZones(client, only), wanted, concurrency, judged, skip)
 

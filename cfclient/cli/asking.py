@@ -9,7 +9,7 @@ import anyio
 from cyclopts import Parameter
 
 from cfclient import wire
-from cfclient.actions import ACTIONS, Action, ZoneSettings, on_wire
+from cfclient.actions import ACTIONS, SETTINGS, Action, ZoneSettings, on_wire
 from cfclient.client import Client
 from cfclient.models import Record, Zone
 from cfclient.output import Entries, destination, write
@@ -65,7 +65,7 @@ def settings(zone: ZoneName, /, *, account: Account = DEFAULT_ACCOUNT, output: O
         cfclient settings example.com
         cfclient settings example.com --format json
     """
-    return _perform(account, output, lambda: ZoneSettings(zone))
+    return _perform(account, output, lambda: ZoneSettings(zone, only=SETTINGS))
 
 
 def call(

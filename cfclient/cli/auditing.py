@@ -13,6 +13,7 @@ from typing import Annotated, Protocol
 import anyio
 from cyclopts import Parameter
 
+from cfclient.actions import SETTINGS
 from cfclient.audit import Audit, Rule, Severity, Summary, ZoneAudit
 from cfclient.audit import audit as audited
 from cfclient.audit.accounts import AuditAccount
@@ -85,7 +86,7 @@ def audit(
     _check(output, resume=resume)
     rules, exemptions = choice.made()
     found = account.found()
-    account.policy()  # refused now, before any file is touched
+    account.policy(found=found)  # refused now, before any file is touched
     whose = account_name(found.url, found.credentials)
     identity = Identity.of(whose, rules, zones, exemptions=exemptions, with_records=output.with_records)
     with ending() as end, ExitStack() as stack:
@@ -112,13 +113,13 @@ def _estimated(many: Many, choice: Choice, output: ReportOutput, *, resume: bool
     if resume:
         raise Usage("--estimate counts all zones, also those that are done: leave out --resume")
     rules, _ = choice.made()
-    only = None if is_whole(output) else wanted(rules)
-    single = many.file is None and not many.profiles
-    pace = many.account.policy()
+    only = frozenset(SETTINGS) if is_whole(output) else wanted(rules)
+    single = many.single()
+    pace = many.account.policy(found=single)
 
     def opened(one: AuditAccount) -> AbstractAsyncContextManager[Client]:
-        if single:
-            return many.account.connect()
+        if single is not None:
+            return many.account.connect(found=single)
         return connect(
             one.url,
             email=one.credentials.email,
@@ -127,7 +128,7 @@ def _estimated(many: Many, choice: Choice, output: ReportOutput, *, resume: bool
             allow_plain_http=many.account.allow_plain_http,
         )
 
-    counting = partial(estimate, many.found(), opened, only=only, pace=pace)
+    counting = partial(estimate, many.found(single), opened, only=only, pace=pace)
     show(anyio.run(counting), as_json=output.format == "json")
     return 0
 

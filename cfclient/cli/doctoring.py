@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import anyio
@@ -10,8 +12,19 @@ from cfclient.connect import Settings
 from cfclient.doctor import Check, examine
 from cfclient.errors import ConfigurationError
 from cfclient.output import Entries, destination
+from cfclient.pace import Pace
 
 from .options import DEFAULT_ACCOUNT, DEFAULT_OUTPUT, INCOMPLETE, USAGE, Account, Output, Usage
+
+
+@contextmanager
+def _as_settings() -> Iterator[None]:
+    """What is wrong with an option is wrong with a setting."""
+    try:
+        yield
+    except Usage as error:
+        raise ConfigurationError(str(error)) from error
+
 
 _OF_SETTINGS = {"settings", "configuration"}
 
@@ -31,13 +44,16 @@ def doctor(*, account: Account = DEFAULT_ACCOUNT, output: Output = DEFAULT_OUTPU
     """
 
     def find() -> Settings:
-        try:
+        with _as_settings():
             return account.found()
-        except Usage as error:
-            raise ConfigurationError(str(error)) from error
 
+    def pace(found: Settings) -> Pace | None:
+        with _as_settings():
+            return account.policy(found=found)
+
+    looking = partial(examine, find, account=account.account, allow_plain_http=account.allow_plain_http, pace=pace)
     with destination(output.output, output.format) as stream:
-        checks = anyio.run(partial(examine, find, account=account.account, allow_plain_http=account.allow_plain_http))
+        checks = anyio.run(looking)
         entries = Entries(output.format, stream, Check)
         for check in checks:
             entries.add(check)

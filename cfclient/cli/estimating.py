@@ -179,9 +179,10 @@ def show(found: Estimate, *, as_json: bool) -> None:
     write("table", sys.stdout, found.principals)
     minutes, seconds = divmod(math.ceil(found.seconds), 60)
     who = "principal" if len(found.principals) == 1 else "principals"
+    calls = "call" if found.calls == 1 else "calls"
     ends = found.ends.astimezone().isoformat(" ", "seconds")
     sys.stdout.write(
-        f"\n{found.calls:,} calls of {len(found.principals)} {who} for {found.zones:,} zones, "
+        f"\n{found.calls:,} {calls} of {len(found.principals)} {who} for {found.zones:,} zones, "
         f"and more for zones of over {found.records_per_page:,} records; nothing is audited.\n"
         f"Begun now, the limits let the last call go in {minutes} min {seconds} s, at {ends}.\n"
     )

@@ -6,6 +6,7 @@ import sys
 import warnings
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qsl, urlencode
 
 import anyio
 import attrs
@@ -16,9 +17,11 @@ from cfclient.audit.evidence import FORMS, Evidence
 from cfclient.audit.manifest import Entry
 from cfclient.audit.manifest import verify as verified
 from cfclient.audit.model import Severity, Summary
+from cfclient.connect import Settings, is_v4
 from cfclient.errors import ConfigurationError
 from cfclient.harmless import harmless
 from cfclient.output import Progress
+from cfclient.pace import Pace
 
 from .ending import Ending, ending
 from .options import FOUND, INCOMPLETE, Account, ReportOutput, Traceback, Usage, say
@@ -41,10 +44,14 @@ class Many:
     zones: tuple[str, ...]
     account: Account
 
-    def found(self) -> tuple[AuditAccount, ...]:
+    def single(self) -> Settings | None:
+        """The settings of the one account that is asked, found once: a terminal may be asked for the key."""
+        return self.account.found() if self.file is None and not self.profiles else None
+
+    def found(self, single: Settings | None) -> tuple[AuditAccount, ...]:
         """The accounts; settings are found now, before any folder is touched."""
-        if self.file is None and not self.profiles:
-            return (self._one(self.account, self.account.profile or "account"),)
+        if single is not None:
+            return (self._one(self.account, self.account.profile or "account", single),)
         if self.zones:
             raise Usage("zones are named in the file of accounts; with many accounts they cannot be named here")
         if self.account != Account(allow_plain_http=self.account.allow_plain_http, pace=self.account.pace):
@@ -54,11 +61,18 @@ class Many:
             accounts = read_accounts(self.file) if self.file is not None else ()
         for warning in told:
             say(f"warning: {warning.message}")
-        return (*accounts, *(self._one(Account(profile=name), name) for name in self.profiles))
+        several = [(name, Account(profile=name)) for name in self.profiles]
+        return (*accounts, *(self._one(account, name, account.found()) for name, account in several))
 
-    def _one(self, account: Account, name: str) -> AuditAccount:
-        found = account.found()
-        return AuditAccount(name=name, url=found.url, credentials=found.credentials, zones=self.zones or None)
+    def _one(self, account: Account, name: str, found: Settings) -> AuditAccount:
+        url, only = found.url, account.account or found.account
+        if only is not None:
+            if not is_v4(url):
+                raise Usage("account= narrows today's Cloudflare, whose address ends in /client/v4, only")
+            # An address has one account at most; the option counts before it.
+            path, _, query = url.partition("?")
+            url = f"{path}?{urlencode({**dict(parse_qsl(query)), 'account': only})}"
+        return AuditAccount(name=name, url=url, credentials=found.credentials, zones=self.zones or None)
 
 
 @attrs.frozen
@@ -77,8 +91,9 @@ def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Sev
         raise Usage("name the folder for the evidence: -o FOLDER")
     if output.format not in {"table", "json", "jsonl", *FORMS}:
         raise Usage(f"--format {output.format} is no form of evidence: {', '.join(('json', *FORMS))}")
-    accounts = many.found()
-    many.account.policy()  # refused now, before any folder is touched
+    single = many.single()
+    accounts = many.found(single)
+    many.account.policy(found=single)  # refused now, before any folder is touched
     rules, exemptions = reading.choice.made()
     proof = Evidence(
         folder,
@@ -95,8 +110,9 @@ def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Sev
         Progress(shown=sys.stderr.isatty(), what="reading zones") as progress,
     ):
         job = _Job(evidence, progress, end, fail_on)
+        pace = many.account.policy(progress.waits, found=single)
         try:
-            anyio.run(job.run, reading.concurrency, many.account)
+            anyio.run(job.run, reading.concurrency, pace, many.account.allow_plain_http)
         except KeyboardInterrupt:
             if not end.said:
                 raise
@@ -118,13 +134,10 @@ class _Job:
         self._end = end
         self._fail_on = fail_on
 
-    async def run(self, concurrency: int, account: Account) -> None:
+    async def run(self, concurrency: int, pace: Pace | None, allow_plain_http: bool) -> None:
         try:
             await self._evidence.gather(
-                concurrency=concurrency,
-                seen=self._seen,
-                pace=account.policy(self._progress.waits),
-                allow_plain_http=account.allow_plain_http,
+                concurrency=concurrency, seen=self._seen, pace=pace, allow_plain_http=allow_plain_http
             )
         except anyio.get_cancelled_exc_class():
             self._say()

@@ -17,7 +17,7 @@ from cyclopts import Group, Parameter
 
 from cfclient.backends.emulator import DEMO
 from cfclient.client import Client
-from cfclient.connect import Settings, connect, emulator
+from cfclient.connect import Settings, configured_pace, connect, emulator
 from cfclient.connect import settings as found_settings
 from cfclient.errors import ConfigurationError
 from cfclient.harmless import harmless
@@ -107,7 +107,7 @@ class Account:
         str | None,
         Parameter(
             help="Where programs share the limit on calls: file:/path/to/budget.db or redis://127.0.0.1:6379/0; "
-            "or none, for as fast as can be. Otherwise CFCLIENT_PACE, or this program alone keeps to it."
+            "or none, for as fast as can be. Otherwise CFCLIENT_PACE or a profile, or this program alone keeps to it."
         ),
     ] = None
     demo: Annotated[bool, flag("The built-in demo account: no network, no settings.")] = False
@@ -126,13 +126,11 @@ class Account:
         except ConfigurationError as error:
             raise Usage(f"{error}; on the command line --url, --email and --token-file; or try --demo") from error
 
-    def policy(self, hook: Callable[[Wait], None] | None = None) -> Pace | None:
-        """How fast to ask; the hook is told of waits."""
-        text = self.pace or os.environ.get("CFCLIENT_PACE")
-        if text == "none":
-            return None
+    def policy(self, hook: Callable[[Wait], None] | None = None, *, found: Settings | None = None) -> Pace | None:
+        """How fast to ask, by the option, the environment, or the profile that was found; the hook is told of waits."""
+        configured = os.environ.get("CFCLIENT_PACE") if found is None else found.pace
         try:
-            return Pace(store=text or None, hook=hook)
+            return configured_pace(self.pace or configured or None, hook)
         except ConfigurationError as error:
             raise Usage(f"{error}; on the command line --pace, or none") from error
 
@@ -140,7 +138,8 @@ class Account:
         self, hook: Callable[[Wait], None] | None = None, *, found: Settings | None = None
     ) -> AbstractAsyncContextManager[Client]:
         """The block in which the client is open; settings are found now, before any file is touched."""
-        found, pace = found or self.found(), self.policy(hook)
+        found = found or self.found()
+        pace = self.policy(hook, found=found)
         if self.demo:
             return connect(emulator().connect)
         return connect(
