@@ -15,6 +15,7 @@ HEAD = """# The rules of the audit
 
 `cfclient rules` lists them and `cfclient rules ID` explains one.
 A rule is not checked, and says why, where the service does not report what it looks at.
+CNAMEs are followed into the account's other zones: all of them, or those that are named where any is.
 Those marked "optional" are checked where they are selected by name.
 
 `--select` and `--ignore` choose among them by ids or their beginnings, areas, severities, or `all`.

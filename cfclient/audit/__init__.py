@@ -9,6 +9,7 @@
 - `rules/`: the rules, pure functions over one zone, a file for each area;
 - `policy.py`: which rules are checked, rules of one's own, and what is known already;
 - `gather.py`: the only part that asks: it reads whole zones, or says why it could not;
+- `neighbours.py`: what CNAMEs run into in the account's other zones;
 - `report/`: what was found, as text for people and programs.
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 from .gather import Audit, audit
 from .model import (
+    Beyond,
     Excepted,
     Exemption,
     Fault,
@@ -37,6 +39,7 @@ __all__ = [
     "OPTIONAL",
     "RULES",
     "Audit",
+    "Beyond",
     "Excepted",
     "Exemption",
     "Fault",

@@ -28,6 +28,7 @@ from cfclient.errors import CloudflareError
 
 from .model import Check, Exemption, Rule, Summary, Tally, ZoneAudit, ZoneData, judge
 from .model import wanted as wanted_fields
+from .neighbours import Entry, Neighbours
 from .policy import joined
 from .reading import whole
 from .rules import RULES
@@ -35,6 +36,7 @@ from .rules import RULES
 __all__ = ["Audit", "audit", "count"]
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 @attrs.frozen
@@ -46,6 +48,8 @@ class _Zones:
     owners: frozenset[str] = frozenset()
     #: what was asked for and is not there, each with the reason
     missing: tuple[tuple[str, str], ...] = ()
+    #: into which zones CNAMEs are followed: those known of the account for whose names the service answers
+    answered: frozenset[str] = frozenset()
 
 
 class Audit(AsyncIterator[ZoneAudit]):
@@ -140,7 +144,8 @@ def audit(
     # Not None, which leaves it to the service: today's tells of its newer settings only where they are named.
     only = frozenset(act.SETTINGS) if all_settings else wanted_fields(rules)
     concurrency = shapes.integer("concurrency", concurrency, 1)
-    return _audit(_WholeZones(client, only), wanted, concurrency, judged, skip)
+    reading = _WholeZones(client, only, follows=any(rule.follows for rule in rules))
+    return _audit(reading, wanted, concurrency, judged, skip)
 
 
 #: today's ids are 32 hexadecimal digits, version 1's were numbers
@@ -170,6 +175,8 @@ async def _audit(
         zones = await _resolved(backend.backend, wanted)
     finally:
         in_bulk.reset(interactive)
+    # Those that are left out are there all the same: what an earlier run has read is led into, too.
+    backend.know(zones.answered)
     zones = attrs.evolve(zones, names=tuple(name for name in zones.names if name not in skip))
     # A generator expression, because ten thousand actions are not needed at once.
     reads = (_ReadZone(name) for name in zones.names)
@@ -179,23 +186,30 @@ async def _audit(
 
 async def _resolved(backend: Backend, wanted: tuple[str, ...] | None) -> _Zones:
     if wanted is not None and not any(_ID.fullmatch(zone) for zone in wanted):
-        return _Zones(wanted)
+        return _Zones(wanted, answered=frozenset(wanted))
     listed = await whole(
         lambda offset: backend.perform(act.ZoneLoadMulti(offset=offset)),
         lambda zone: zone.zone_id,
         "the account's zones",
-        keep=lambda zone: (zone.zone_id, zone.zone_name, zone.user_id),
+        keep=lambda zone: (zone.zone_id, zone.zone_name, zone.user_id, _is_answered(zone)),
     )
-    owners = frozenset(owner for _, _, owner in listed if owner)
+    owners = frozenset(owner for _, _, owner, _ in listed if owner)
+    answered = frozenset(shapes.canonical(name) for _, name, _, is_answered in listed if is_answered)
     if wanted is None:
-        return _Zones(tuple(dict.fromkeys(name for _, name, _ in listed)), owners)
-    names = {ident: name for ident, name, _ in listed}
+        return _Zones(tuple(dict.fromkeys(name for _, name, _, _ in listed)), owners, answered=answered)
+    names = {ident: name for ident, name, _, _ in listed}
     lost = tuple(zone for zone in wanted if _ID.fullmatch(zone) and zone not in names)
     return _Zones(
         tuple(dict.fromkeys(names.get(zone, zone) for zone in wanted if zone not in lost)),
         owners,
         tuple((zone, "no zone of the account has this id") for zone in lost),
+        answered,
     )
+
+
+def _is_answered(zone: models.Zone) -> bool:
+    """Whether the world asks this service for the zone's names, as far as is said."""
+    return zone.zone_status in {None, "V"} and zone.zone_type != "P"
 
 
 async def count(backend: Backend, zones: Iterable[str] | None = None) -> tuple[int, int]:
@@ -222,9 +236,16 @@ class _ReadZone(Action[ZoneData]):
 class _WholeZones:
     """The backend of `_ReadZone`, over the backend that performs its parts."""
 
-    def __init__(self, backend: Backend, only: frozenset[str] | None) -> None:
+    def __init__(self, backend: Backend, only: frozenset[str] | None, *, follows: bool) -> None:
         self.backend = backend
         self._only = only
+        self._follows = follows
+        self._neighbours = Neighbours(frozenset(), self._names)
+
+    def know(self, zones: Collection[str]) -> None:
+        """Says into which zones CNAMEs are followed, if any rule looks there."""
+        if self._follows:
+            self._neighbours = Neighbours(zones, self._names)
 
     async def perform(self, action: Action[T], /) -> T:
         return cast("T", await self._read(cast("_ReadZone", action).zone))
@@ -246,15 +267,22 @@ class _WholeZones:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(read_settings)
             try:
-                records = await whole(
-                    lambda offset: self.backend.perform(act.RecLoadAll(ask.zone, offset=offset)),
-                    lambda record: record.rec_id,
-                    f"the records of {ask.zone}",
-                    keep=lambda record: record,
-                )
+                records = await self._records(ask.zone, lambda record: record)
             except CloudflareError as error:
                 failures.append(error)
                 tasks.cancel_scope.cancel()
         if failures:
             raise failures[0]
-        return ZoneData(zone=ask.zone, settings=settings[0], records=records)
+        data = ZoneData(zone=ask.zone, settings=settings[0], records=records)
+        return attrs.evolve(data, beyond=await self._neighbours.beyond(data))
+
+    async def _records(self, zone: str, keep: Callable[[models.Record], K]) -> tuple[K, ...]:
+        return await whole(
+            lambda offset: self.backend.perform(act.RecLoadAll(zone, offset=offset)),
+            lambda record: record.rec_id,
+            f"the records of {zone}",
+            keep=keep,
+        )
+
+    async def _names(self, zone: str) -> tuple[Entry, ...]:
+        return await self._records(zone, Entry.of)

@@ -30,6 +30,7 @@ from cfclient.shapes import canonical
 
 __all__ = [
     "TODAYS",
+    "Beyond",
     "Check",
     "Excepted",
     "Exemption",
@@ -85,6 +86,22 @@ _WORST_FIRST: Final = tuple(reversed(Severity))
 
 
 @attrs.frozen(kw_only=True)
+class Beyond:
+    """What a CNAME runs into in another zone of the same account."""
+
+    #: the zone that the name belongs to
+    zone: str
+    #: whether there is anything at the name, also through a wildcard, or below a delegation, where nobody knows
+    there: bool = True
+    #: where a CNAME leads on that stands there
+    leads: str | None = None
+    #: whether the service answers with addresses instead of that CNAME, as for the proxy and at the apex
+    hidden: bool = False
+    #: why nothing of this is known
+    failure: str | None = None
+
+
+@attrs.frozen(kw_only=True)
 class ZoneData:
     """All that rules may look at: one whole zone, with indexes that are built once."""
 
@@ -92,6 +109,8 @@ class ZoneData:
     zone: str
     settings: ZoneSettings
     records: tuple[Record, ...]
+    #: by name: what the zone's CNAMEs run into in the account's other zones
+    beyond: Mapping[str, Beyond] = attrs.field(factory=dict, hash=False)
 
     @functools.cached_property
     def by_name(self) -> Mapping[str, tuple[Record, ...]]:
@@ -217,6 +236,8 @@ class Rule:
     needs: tuple[str, ...] = attrs.field(default=(), converter=_names, validator=_known)
     #: the fields that are looked at where they are known
     consults: tuple[str, ...] = attrs.field(default=(), converter=_names, validator=_known)
+    #: whether it looks at `ZoneData.beyond`, so that other zones of the account are read where CNAMEs lead into them
+    follows: bool = False
 
     def __call__(self, data: ZoneData) -> Iterable[Fault | Unseen | str]:
         """What the function says, so that a decorated one can still be called."""

@@ -59,6 +59,7 @@ def rule(
     source: str = "",
     needs: Iterable[str] = (),
     consults: Iterable[str] = (),
+    follows: bool = False,
 ) -> Callable[[Check], Rule]: ...
 
 
@@ -74,6 +75,7 @@ def rule(
     source: str = "",
     needs: Iterable[str] = (),
     consults: Iterable[str] = (),
+    follows: bool = False,
 ) -> Rule | Callable[[Check], Rule]:
     """Makes a rule of a function over one zone; with or without brackets, as a decorator or called.
 
@@ -93,6 +95,7 @@ def rule(
         source: the standard or the document that says so.
         needs: the fields of `ZoneSettings` without which nothing can be said.
         consults: the fields that are looked at where they are known.
+        follows: whether it looks at `ZoneData.beyond`: what CNAMEs run into in the account's other zones.
 
     Raises:
         ConfigurationError: the id, the severity or a field is none.
@@ -110,6 +113,7 @@ def rule(
             check=check,
             needs=needs,
             consults=consults,
+            follows=follows,
         )
 
     return made if function is None else made(function)

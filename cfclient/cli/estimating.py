@@ -7,7 +7,8 @@ Only where the account's zones are not named, they are listed, each page once.
     the limit    what is left of the principal's just now, without what bulk work leaves to others
     the end      when the last call may be sent; how long the service takes to answer comes on top
 
-A zone with more than one page of records takes two calls more for each further page, which nobody knows before.
+A zone with more than one page of records takes two calls more for each further page, and one into which CNAMEs
+of other zones lead is read once more for them; nobody knows either before.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 What holds for all of them:
 
-- They see this zone only. A name outside of it may be anything, so nothing is said of it.
+- They see this zone only, and what its CNAMEs run into in other zones of the account. A name outside of
+  those may be anything, so nothing is said of it.
 - A setting or a flag that is None was not reported: it is neither on nor off.
 - The apex may hold a CNAME: the service answers with the addresses behind it, so nobody outside sees one.
 
