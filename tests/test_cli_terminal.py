@@ -16,6 +16,7 @@ import termios
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import which
 
 import attrs
 import pytest
@@ -81,6 +82,54 @@ def test_each_shell_has_a_script(shell: str, capsys: pytest.CaptureFixture[str])
     assert told[shell] in capsys.readouterr().out
 
 
+OFFERED = [
+    ("cfclient vi", {"visitors"}),
+    ("cfclient audit --fo", {"--format"}),
+    ("cfclient audit example.com --format s", {"sarif"}),
+    ("cfclient zones --format js", {"json", "jsonl"}),
+    ("cfclient serve --as ", {"v1", "v4"}),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not which("fish"), reason="fish is not installed")
+def test_fish_completes(tmp_path: Path) -> None:
+    """As fish itself says after it has read the script; files are not offered in the place of a command."""
+    script = tmp_path / "script"
+    script.write_bytes(subprocess.run([*COMMAND, "completion", "fish"], capture_output=True, check=True).stdout)
+    (tmp_path / "visible").touch()
+    asked = [line for line, _ in OFFERED]
+    asking = "source $argv[1]; for line in $argv[2..-1]; complete -C $line; echo END; end"
+    command = [str(which("fish")), "--no-config", "-c", asking, str(script), *asked]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=60, cwd=tmp_path, env=environment(tmp_path)
+    )
+    answers = done.stdout.split("END\n")[:-1]
+
+    assert [offered for _, offered in OFFERED] == [
+        {line.partition("\t")[0] for line in answer.splitlines()} for answer in answers
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not which("zsh"), reason="zsh is not installed")
+def test_zsh_completes(tmp_path: Path) -> None:
+    """As it stands on the command line after Tab, once the line of the documentation has been read."""
+    command = " ".join([*COMMAND, "completion", "zsh"])
+    (tmp_path / ".zshrc").write_text(f"autoload -Uz compinit; compinit -u\nsource <({command})\nPS1='READY'\n")
+    screen = on_a_terminal(["-i"], environment(tmp_path, ZDOTDIR=str(tmp_path)), command=[str(which("zsh"))])
+    screen.until("READY")
+    for line, offered in OFFERED:
+        screen.shown = ""
+        screen.type(f"{line}\t\t")
+        for word in offered:
+            screen.until(word)
+        screen.type("\x15")  # the line is taken back
+    screen.type("\x04")
+
+    assert 0 == screen.end()
+
+
 # -- a terminal ---------------------------------------------------------------------------------------
 
 
@@ -125,7 +174,7 @@ class Screen:
         return os.waitstatus_to_exitcode(status)
 
 
-def on_a_terminal(arguments: Sequence[str], environ: dict[str, str]) -> Screen:
+def on_a_terminal(arguments: Sequence[str], environ: dict[str, str], *, command: Sequence[str] = COMMAND) -> Screen:
     """The command with these arguments, on a terminal."""
     # Not pty.fork, which runs Python between fork and exec in a process that may have threads.
     master, slave = pty.openpty()
@@ -135,7 +184,7 @@ def on_a_terminal(arguments: Sequence[str], environ: dict[str, str]) -> Screen:
     )
     with os.fdopen(slave, "rb+", buffering=0) as end:
         process = subprocess.Popen(
-            [sys.executable, "-c", launcher, *COMMAND, *arguments], stdin=end, stdout=end, stderr=end, env=environ
+            [sys.executable, "-c", launcher, *command, *arguments], stdin=end, stdout=end, stderr=end, env=environ
         )
     pid = process.pid
     process.returncode = 0  # `Screen.end` waits for it
@@ -317,9 +366,9 @@ def codes(lines: Sequence[str]) -> dict[int, str]:
 
 
 def test_the_exit_codes_are_the_same_wherever_they_stand(capsys: pytest.CaptureFixture[str]) -> None:
-    """In the README, in the help, in the docstring, and in the table that the help is made from."""
-    readme = (Path(__file__).parents[1] / "README.md").read_text()
-    rows = re.findall(r"^\| (\d+) \| (.*) \|$", readme, re.MULTILINE)
+    """In the docs, in the help, in the docstring, and in the table that the help is made from."""
+    page = (Path(__file__).parents[1] / "docs" / "reference" / "command-line.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", page, re.MULTILINE)
     main(["--help"])
     helped = capsys.readouterr().out.partition("Exit codes:")[2].partition("\n\n╭")[0]
 

@@ -230,7 +230,8 @@ def _manifest(path: Path) -> Plain:
     try:
         body = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ConfigurationError(f"{path} cannot be read: {reason}") from None
     if not isinstance(body, dict) or body.get("kind") != "manifest":
         raise ConfigurationError(f"{path} is no manifest of an audit")
     version = body.get("schema_version")

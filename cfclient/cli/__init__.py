@@ -10,9 +10,9 @@ The exit codes of every command:
     0    done; an audit found nothing at or above --fail-on (anything, unless given), diff no difference,
          doctor nothing that failed
     1    an audit found something, diff a difference, verify a change
-    2    wrong usage, or a setting that is missing or wrong
-    3    the service refused or did not answer, or a file could not be read or written; an audit, or one
-         that is compared, could not read every zone (this wins over 1)
+    2    wrong usage, or a setting or a file that is missing or wrong
+    3    the service refused or did not answer, or writing failed; an audit, or one that is compared or
+         verified, is without some of its zones (this wins over 1, except for verify)
     70   a fault of cfclient; --traceback shows it
     130  interrupted (Ctrl-C): what was read is reported, and what was not is said
     141  whoever read the output went away

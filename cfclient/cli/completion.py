@@ -32,6 +32,9 @@ def completion_of(app: App) -> Callable[..., int]:
             # Made for a folder of functions; this line lets it be sourced too.
             names = re.findall(r"^(_\w+)\(\)", script, re.MULTILINE)
             script += f"compdef {names[0]} cfclient\n"
+        if shell == "fish":
+            # Made without this line, so that files stand among the commands.
+            script += "complete -c cfclient -n __fish_cfclient_using_command -f\n"
         sys.stdout.write(script)
         return 0
 

@@ -32,9 +32,9 @@ EXIT_CODES: Final = {
     0: "done; an audit found nothing at or above --fail-on (anything, unless given), diff no difference, "
     "doctor nothing that failed",
     FOUND: "an audit found something, diff a difference, verify a change",
-    USAGE: "wrong usage, or a setting that is missing or wrong",
-    INCOMPLETE: "the service refused or did not answer, or a file could not be read or written; "
-    "an audit, or one that is compared, could not read every zone (this wins over 1)",
+    USAGE: "wrong usage, or a setting or a file that is missing or wrong",
+    INCOMPLETE: "the service refused or did not answer, or writing failed; an audit, or one that is compared or "
+    "verified, is without some of its zones (this wins over 1, except for verify)",
     FAULT: "a fault of cfclient; --traceback shows it",
     INTERRUPTED: "interrupted (Ctrl-C): what was read is reported, and what was not is said",
     GONE: "whoever read the output went away",
