@@ -20,6 +20,7 @@ from cfclient.backends.emulator import Emulator
 from cfclient.backends.v4.asking import Asking
 from cfclient.client import Client
 from cfclient.emulated.ids import v4_id
+from tests.contract import CREATED, LISTED, READ, REFUSED, RETIRED, SET
 from tests.emulated import Clock, Judge
 
 pytestmark = pytest.mark.anyio
@@ -159,7 +160,7 @@ def in_order(records: list[models.Record]) -> list[models.Record]:
 
 async def test_zones(worlds: Worlds) -> None:
     """All of them, each with its plan and its rights."""
-    old, new = await worlds.both(lambda cf: cf.zones().all())
+    old, new = await worlds.both(lambda cf: READ["zones"].ask(cf, worlds.zone))
 
     same((old, new))
     assert [(one.props.pro, one.props.dns_partner) for one in old] == [
@@ -171,7 +172,7 @@ async def test_zones(worlds: Worlds) -> None:
 async def test_records(worlds: Worlds) -> None:
     """Of every zone, of every type."""
     for zone in await worlds.old.zones().all():
-        old, new = await worlds.both(lambda cf, name=zone.zone_name: cf.records(name).all())  # type: ignore[misc]  # bound now
+        old, new = await worlds.both(lambda cf, name=zone.zone_name: READ["records"].ask(cf, name))  # type: ignore[misc]  # bound now
 
         # What was an SPF record is a TXT record today.
         old = [
@@ -183,8 +184,7 @@ async def test_records(worlds: Worlds) -> None:
 
 async def test_zones_by_name(worlds: Worlds) -> None:
     """Those that are not there are left out."""
-    names = [worlds.zone, "not-there.example"]
-    old, new = await worlds.both(lambda cf: cf.zone_check(names))
+    old, new = await worlds.both(lambda cf: READ["zone_check"].ask(cf, worlds.zone))
 
     assert {name: v4_id("zone", ident) for name, ident in old.items()} == dict(new)
 
@@ -192,7 +192,7 @@ async def test_zones_by_name(worlds: Worlds) -> None:
 async def test_settings(worlds: Worlds) -> None:
     """Of every zone; what one of them cannot say, the other says as near as it can."""
     for site in worlds.emulators[0].account().sites:
-        old, new = await worlds.both(lambda cf, name=site.zone.zone_name: cf.zone_settings(name))  # type: ignore[misc]  # bound now
+        old, new = await worlds.both(lambda cf, name=site.zone.zone_name: READ["zone_settings"].ask(cf, name))  # type: ignore[misc]  # bound now
         nearest: dict[str, dict[Any, Any]] = {
             "async_": {models.RocketLoader.MANUAL: models.RocketLoader.AUTOMATIC},
             "ipv46": {models.IPv6Mode.SAFE: models.IPv6Mode.FULL},
@@ -217,17 +217,16 @@ async def test_settings(worlds: Worlds) -> None:
 async def test_statistics(worlds: Worlds, interval: int) -> None:
     """The traffic of each interval, and the settings of the moment."""
     await worlds.both(lambda cf: cf.ipv46(worlds.zone, True))
-    old, new = await worlds.both(lambda cf: cf.stats(worlds.zone, interval=interval))
+    old, new = await worlds.both(lambda cf: READ[f"stats {interval}"].ask(cf, worlds.zone))
 
     same((old, new))
     assert old.trafficBreakdown.uniques.regular == new.trafficBreakdown.uniques.regular
 
 
-@pytest.mark.parametrize("hours", [24, 48])
-@pytest.mark.parametrize("kind", [None, "r", "s", "t"])
-async def test_visitors(worlds: Worlds, hours: int, kind: str | None) -> None:
+@pytest.mark.parametrize("name", [name for name in READ if name.startswith("zone_ips")])
+async def test_visitors(worlds: Worlds, name: str) -> None:
     """By class, with their hits, over one day or two; the hits of two days may each lose a fraction."""
-    old, new = await worlds.both(lambda cf: cf.zone_ips(worlds.zone, hours=hours, visitor_class=kind))
+    old, new = await worlds.both(lambda cf: READ[name].ask(cf, worlds.zone))
 
     assert {one.ip: (one.classification, one.hits) for one in old} == {
         one.ip: (one.classification, one.hits) for one in new
@@ -236,20 +235,9 @@ async def test_visitors(worlds: Worlds, hours: int, kind: str | None) -> None:
 
 # -- setting ------------------------------------------------------------------------------------------
 
-SETTERS: dict[str, Callable[[Client, str], Awaitable[Any]]] = {
-    "sec_lvl": lambda cf, zone: cf.sec_lvl(zone, "help"),
-    "sec_lvl, essentially off": lambda cf, zone: cf.sec_lvl(zone, "eoff"),
-    "cache_lvl": lambda cf, zone: cf.cache_lvl(zone, "basic"),
-    "ipv46 off": lambda cf, zone: cf.ipv46(zone, False),
-    "ipv46 on": lambda cf, zone: cf.ipv46(zone, True),
-    "async": lambda cf, zone: cf.async_(zone, "a"),
-    "devmode on": lambda cf, zone: cf.devmode(zone, True),
-    "devmode off": lambda cf, zone: cf.devmode(zone, False),
-    "fpurge_ts": lambda cf, zone: cf.fpurge_ts(zone),
-    "zone_file_purge": lambda cf, zone: cf.zone_file_purge(zone, "https://www.example.com/a.css"),
-    "wl": lambda cf, _: cf.wl("192.0.2.1"),
-    "ban": lambda cf, _: cf.ban("2001:db8::1"),
-    "nul of nothing": lambda cf, _: cf.nul("192.0.2.77"),
+SETTERS: Mapping[str, Any] = {
+    **{name: one.ask for name, one in SET.items()},
+    **{k: ask for k, (ask, _) in LISTED.items()},
 }
 
 
@@ -285,19 +273,6 @@ async def test_an_address_goes_from_list_to_list(worlds: Worlds) -> None:
 
 
 # -- records ------------------------------------------------------------------------------------------
-
-SRV: dict[str, Any] = {"service": "_sip", "srvname": "voice", "protocol": "_tcp", "weight": 5, "port": 5060}
-CREATED: dict[str, Callable[[Client, str], Awaitable[models.Record]]] = {
-    "A": lambda cf, zone: cf.rec_new(zone, "A", "brand-new", "192.0.2.1", ttl=300),
-    "A, proxied": lambda cf, zone: cf.rec_new(zone, "A", "brand-new", "192.0.2.1", service_mode=True),
-    "AAAA": lambda cf, zone: cf.rec_new(zone, "AAAA", "brand-new", "2001:db8::1"),
-    "CNAME": lambda cf, zone: cf.rec_new(zone, "CNAME", "brand-new", "www.example.net"),
-    "MX": lambda cf, zone: cf.rec_new(zone, "MX", "@", "mail.example.net", prio=17),
-    "TXT": lambda cf, zone: cf.rec_new(zone, "TXT", "brand-new", 'quotes " and \\ and ünicode'),
-    "NS": lambda cf, zone: cf.rec_new(zone, "NS", "sub", "ns.example.net"),
-    "SRV": lambda cf, zone: cf.rec_new(zone, "SRV", "voice", "", prio=1, target="a.example", **SRV),
-    "LOC": lambda cf, zone: cf.rec_new(zone, "LOC", "here", "51 30 12.748 N 0 7 39.611 W 0m 1m 10000m 10m"),
-}
 
 
 @pytest.mark.parametrize("type_", CREATED)
@@ -337,16 +312,20 @@ async def test_an_spf_record_is_a_text_today(worlds: Worlds) -> None:
 
 async def test_what_is_refused_is_refused_by_both(worlds: Worlds) -> None:
     """With the same kind of error."""
-    for ask in (
-        lambda cf: cf.zone_settings("somebody-else.example"),
-        lambda cf: cf.rec_delete(worlds.zone, "0" * 32),
-        lambda cf: cf.rec_new(worlds.zone, "A", "x", "nowhere"),
-        lambda cf: cf.acting_as(cfclient.Credentials("demo@example.com", "wrong")).zone_settings(worlds.zone),
+    stranger = cfclient.Credentials("demo@example.com", "wrong")
+    for ask, error in (
+        *((one.ask, one.error) for one in REFUSED.values()),
+        (lambda cf, zone: cf.acting_as(stranger).zone_settings(zone), cfclient.Unauthorized),
     ):
-        old, new = await worlds.both(ask)
+        assert (error, error) == await worlds.both(lambda cf, ask=ask: ask(cf, worlds.zone))  # type: ignore[misc]  # bound now
 
-        assert isinstance(old, type)
-        assert old is new
+
+async def test_what_today_s_cloudflare_has_no_more(worlds: Worlds) -> None:
+    """Version 1 answers, and version 4 says that it cannot."""
+    for ask in RETIRED.values():
+        await ask(worlds.old, worlds.zone)
+        with pytest.raises(cfclient.Unsupported):
+            await ask(worlds.new, worlds.zone)
 
 
 async def test_more_calls_than_allowed_are_refused_by_both(worlds: Worlds) -> None:

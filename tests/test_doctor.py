@@ -28,6 +28,7 @@ from cfclient.doctor import Check
 from cfclient.gateway import gateway
 from cfclient.http import Reply, Request
 
+from .judged import judged
 from .loopback import Answer, Asked, listen, raw, serve
 from .served import serving
 
@@ -72,7 +73,7 @@ def v1() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def v4() -> Iterator[str]:
     """Today's face of the emulator."""
-    with serving(emulator(zones=3).v4, "/client/v4") as url:
+    with judged(emulator(zones=3).v4) as url:
         yield url
 
 
@@ -144,7 +145,7 @@ def test_a_token_that_may_not_list_zones(examined: Doctor) -> None:
     tokens = [{"value": "narrow-token", "permissions": ["DNS:Read"]}]
     owner = {"email": "a@example.com", "key": "a-key", "zones": [{"zone_name": "a.example"}], "tokens": tokens}
     world = Emulator.from_json({"accounts": [owner]})
-    with serving(world.v4, "/client/v4") as url:
+    with judged(world.v4) as url:
         code, checks = examined("--url", url, key="narrow-token")
 
     assert (0, "ok", "warning") == (code, checks["credentials"]["state"], checks["zones"]["state"])

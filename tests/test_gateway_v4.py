@@ -31,9 +31,9 @@ from cfclient.backends.emulator import Emulator
 from cfclient.cli import main
 from cfclient.cli.behind import Behind, accesses
 from cfclient.gateway import Access, gateway
+from tests.judged import judged, judged_server
 from tests.samples import EXAMPLES
 from tests.served import server
-from tests.served import serving as serving_app
 from tests.test_libcloud import libcloud_python
 
 HERE = Path(__file__).parent
@@ -59,7 +59,7 @@ def emulator() -> Emulator:
 @pytest.fixture(scope="module")
 def v4(emulator: Emulator) -> Iterator[str]:
     """Version 4 on a socket."""
-    with serving_app(emulator.v4, "/client/v4") as url:
+    with judged(emulator.v4) as url:
         yield url
 
 
@@ -193,7 +193,7 @@ async def test_a_name_of_two_accounts_is_not_guessed() -> None:
     emulator = Emulator([attrs.evolve(mine, member_of=("user@example.com",)), theirs])
     zone = mine.sites[0].zone.zone_name
     login = ("demo@example.com", "demo-key")
-    with serving_app(emulator.v4, "/client/v4") as url:
+    with judged(emulator.v4) as url:
         async with behind(url=url) as (ask, _):
             refused = await ask(*login, a="rec_load_all", z=zone)
             ids = re.findall(r"[0-9a-f]{32}(?= of account)", refused["msg"])
@@ -217,7 +217,7 @@ async def test_whose_lists_are_meant_is_said_in_words_that_help(action: str) -> 
     """A refusal like others, and no fault of the gateway, for whoever sees zones of several accounts."""
     emulator = of_two_accounts()
     login = ("user0@example.com", "key-0")
-    with serving_app(emulator.v4, "/client/v4") as url:
+    with judged(emulator.v4) as url:
         async with behind(url=url) as (ask, told):
             refused = await ask(*login, a=action, key="192.0.2.1")
         accounts = re.findall("[0-9a-f]{32}", refused["msg"])
@@ -409,7 +409,7 @@ def http_1_0(address: str, target: str) -> tuple[int, dict[str, Any]]:
 def test_ddclient_s_two_requests(tmp_path: Path) -> None:
     """All records, to find the id by the name; then the new address; HTTP/1.0, everything in the query, unescaped."""
     log = tmp_path / "log"
-    with server("--as", "v4", "--zones", "2") as v4, server("--to", "v4", "--url", v4, log=log) as address:
+    with judged_server("--zones", "2") as v4, server("--to", "v4", "--url", v4, log=log) as address:
         _, zones = http_1_0(address, "/api_json.html?a=zone_load_multi&email=demo@example.com&tkn=demo-key")
         zone = zones["response"]["zones"]["objs"][0]["zone_name"]
         login = "&email=demo@example.com&tkn=demo-key"
@@ -449,7 +449,7 @@ async def test_libcloud_drives_all_of_its_actions_that_version_4_has() -> None:
     """apache-libcloud 2.5.0's driver, unmodified, in a process; the gateway in another; version 4 in a third."""
     python = libcloud_python()
     with (
-        server("--as", "v4", "--zones", "3") as v4,
+        judged_server("--zones", "3") as v4,
         server("--to", "v4", "--url", v4, "--access-log", "none") as address,
     ):
         async with cfclient.connect(v4, email="demo@example.com", token="demo-key") as cf:
@@ -494,7 +494,7 @@ def test_a_client_for_node_drives_all_of_its_actions() -> None:
     if node is None or not (folder / ".done").is_file():
         pytest.skip("Node or its client of version 1 is not installed: make clients")
     with (
-        server("--as", "v4", "--zones", "3") as v4,
+        judged_server("--zones", "3") as v4,
         server("--to", "v4", "--url", v4, "--access-log", "none") as address,
     ):
 
@@ -534,7 +534,7 @@ def test_a_private_certificate_makes_the_old_address_answer(tmp_path: Path) -> N
     context = ssl.create_default_context()
     authority.configure_trust(context)
     query = "a=zone_load_multi&email=demo@example.com&tkn=demo-key"
-    with server("--as", "v4", "--zones", "2") as v4, server("--to", "v4", "--url", v4, "--cert", str(both)) as address:
+    with judged_server("--zones", "2") as v4, server("--to", "v4", "--url", v4, "--cert", str(both)) as address:
         port = urlsplit(address).port or 0
         with (
             socket.create_connection(("127.0.0.1", port), 30) as plain,

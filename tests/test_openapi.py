@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import httpx
 import pytest
 
 from cfclient.http import Reply, Request
+from tests.judged import Judged
 from tests.openapi import Checked, CheckedTransport, check_reply, check_request
 
 ZONE = "0da42c8d2132a9ddaf714f9e7c920711"
@@ -90,3 +92,37 @@ async def test_the_adapter_and_the_transport_judge_what_passes() -> None:
         with pytest.raises(AssertionError):
             await http.get(wrong.url, headers=TOKEN)
     assert (1, 1) == (checked.passed, transport.passed)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("status", "result", "query", "words"),
+    [
+        (200, [{"id": 7}], "", "the reply to GET"),
+        (200, [], "?per_page=500", "greater than the maximum of 50"),
+        (400, None, "?per_page=500", None),
+        (200, [], "?per_page=100", None),
+        (200, [], "?per_page=5", None),
+    ],
+)
+async def test_a_server_behind_the_judge_answers_for_its_replies_and_for_what_it_lets_through(
+    status: int, result: object, query: str, words: str | None
+) -> None:
+    """The exchange itself goes on undisturbed; what the description and the server both refuse is no finding."""
+    reply = body(
+        result=result, success=status == 200, errors=[{"code": 1, "message": "x"}] * (status > 200), messages=[]
+    )
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": reply})
+
+    seen = Judged(app)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(seen)) as http:
+        answer = await http.get(f"https://api.cloudflare.com/client/v4/zones{query}", headers=TOKEN)
+
+    assert (status, reply) == (answer.status_code, answer.content)
+    assert (words is not None) == bool(seen.findings)
+    assert (words or "") in " ".join(seen.findings)
+    assert 1 == seen.passed + len(seen.findings)

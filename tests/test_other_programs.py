@@ -2,6 +2,7 @@
 
 Each runs in a process of its own, with its client in a folder of its own, which `make clients` fills:
 the dependencies of some clash with those of the tests.
+Cloudflare's description judges what passes.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from cfclient import actions as act
 from cfclient import models
 from cfclient.backends.emulator import DEMO, Emulator
 from cfclient.emulated import PATH
-from tests.served import serving
+from tests.judged import judged
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +41,7 @@ def driven(client: str, emulator: Emulator) -> Any:
         pytest.skip(f"{client} is not installed: make clients")
     script = next(SCRIPTS.glob(f"{client}*.py"))
     zone = emulator.account().sites[1].zone.zone_name
-    with serving(emulator.v4, PATH) as url:
+    with judged(emulator.v4) as url:
         done = subprocess.run(
             [sys.executable, script, url, zone],
             env={**os.environ, "PYTHONPATH": str(folder), "PYTHONWARNINGS": "ignore"},

@@ -27,6 +27,8 @@ from cfclient import serving
 from cfclient.cli import main
 from cfclient.errors import ConfigurationError, InvalidInput
 
+from .judged import forwarding, judged
+
 LOGIN = "tkn=demo-key&email=demo@example.com"
 
 
@@ -407,8 +409,8 @@ def test_its_options() -> None:
 
 def test_version_4_is_served_at_a_base_url() -> None:
     """Which other programs take; the token and the key are the demo account's."""
-    with served("--as", "v4", "--zones", "3", "--limit", "7/300") as server:
-        request = Request(f"{server.url}/zones?per_page=5", headers={"Authorization": "Bearer demo-token"})
+    with served("--as", "v4", "--zones", "3", "--limit", "7/300") as server, judged(forwarding(server.url)) as front:
+        request = Request(f"{front}/zones?per_page=5", headers={"Authorization": "Bearer demo-token"})
         with urlopen(request, timeout=30) as reply:
             zones, left = json.load(reply), reply.headers["ratelimit"]
         ended = server.stop(signal.SIGTERM)
