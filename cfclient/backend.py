@@ -46,6 +46,8 @@ def _sendable(_: object, attribute: attrs.Attribute[Any], value: object) -> None
     if not isinstance(value, str) or not value or value != value.strip() or not value.isprintable():
         reason = "expected text, not empty, without spaces around it and without control characters"
         raise ConfigurationError(f"{what} cannot be used: {reason}")
+    if attribute.name == "token" and not value.isascii():
+        raise ConfigurationError(f"{what} cannot be used: expected ASCII, as every key of Cloudflare's is")
 
 
 @attrs.frozen

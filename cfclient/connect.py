@@ -191,7 +191,7 @@ def settings(
     Raises:
         ConfigurationError: one is missing; the message names all three places.
     """
-    given: dict[str, Any] = {"url": url, "email": email, "token": token}
+    given = _given(url=url, email=email, token=token, profile=profile)
     # The file is read only when something is left to look for there, and the profile only once.
     stored = _profile(profile) if profile or os.environ.get("CFCLIENT_PROFILE") else None
 
@@ -219,7 +219,7 @@ def settings(
     origins = {"url": address_from}
     account: str | None = None
     named = bool(profile or os.environ.get("CFCLIENT_PROFILE"))
-    if address.startswith("emulator:"):
+    if _is_emulator(address):
         return Settings(url=address, credentials=_demo(email, token), origins=origins)
     if is_v4(address):
         found = _of_today(places("email"), tokens(lambda: first("email")[0]))
@@ -236,7 +236,7 @@ def settings(
     else:
         mail, mail_from = first("email")
         if not mail:
-            raise ConfigurationError(_missing("email"))
+            raise ConfigurationError(_missing("email", _ALONE))
         key, key_from = next((one for one in tokens(lambda: mail) if one[0]), (None, ""))
         if key is None:
             if ask is None:
@@ -248,6 +248,28 @@ def settings(
         pace = stored.get("pace")
     credentials = Credentials(mail, key)
     return Settings(url=address, credentials=credentials, account=account, pace=pace or None, origins=origins)
+
+
+def _is_emulator(address: str) -> bool:
+    """Whether this is an address of the emulator; raises for what is no address at all."""
+    if address.startswith("emulator:"):
+        return True
+    if "://" not in address:
+        raise ConfigurationError(
+            f"{address!r} is not an address: expected one such as {V4_URL}, or emulator:?zones=25&seed=7"
+        )
+    return False
+
+
+def _given(**given: Any) -> dict[str, Any]:
+    """The same; what is given and empty was meant to be something, and what lies elsewhere may be another's."""
+    for name, value in given.items():
+        if isinstance(value, str) and not value:
+            raise ConfigurationError(f"{name} is empty: leave it out, or give None, to have it looked for elsewhere")
+    return given
+
+
+_ALONE: Final = "; an API token alone is for an address that ends in /client/v4, which is today's Cloudflare"
 
 
 def _missing(name: str, more: str = "") -> str:
@@ -438,7 +460,7 @@ async def connect(
             spare: Callable[[], bool] | None = None
             pacing: Pacing | None = None
             found: Settings | None = None
-            policy = Pace.of(pace)
+            policy = _checked(pace, retry=retry, bounds=bounds, principal=principal, texts=(email, token))
             if url is not None and not isinstance(url, str):
                 if not callable(url):
                     raise ConfigurationError(f"url: expected an address or a connect, got {type(url).__name__}")
@@ -484,6 +506,22 @@ async def connect(
             yield client
         finally:
             home.closed = True
+
+
+def _checked(
+    pace: Pace | str | None, *, retry: object, bounds: object, principal: object, texts: tuple[object, object]
+) -> Pace | None:
+    """How fast to ask; raises for what would fail at the first call, in words of Python's."""
+    _given(email=texts[0], token=texts[1])
+    checks = (
+        ("retry", retry, retry is None or isinstance(retry, Retry), "a cfclient.Retry, or None to ask once"),
+        ("bounds", bounds, isinstance(bounds, Bounds), "a cfclient.Bounds"),
+        ("principal", principal, principal is None or (isinstance(principal, str) and principal), "a name, or None"),
+    )
+    for name, value, sound, expected in checks:
+        if not sound:
+            raise ConfigurationError(f"{name}={value!r} is not valid: expected {expected}")
+    return Pace.of(pace)
 
 
 def _over(adapter: Http, pacing: Pacing | None) -> Callable[[Credentials], Http]:

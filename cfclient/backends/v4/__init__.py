@@ -25,7 +25,7 @@ from cfclient import limits
 from cfclient.actions import Action
 from cfclient.backend import Credentials
 from cfclient.bounds import DEFAULT, Bounds
-from cfclient.errors import ApiError, Unauthorized, Unsupported
+from cfclient.errors import ApiError, ConfigurationError, Unauthorized, Unsupported
 from cfclient.exchanges import checked_address
 from cfclient.http import Http
 
@@ -97,6 +97,8 @@ class V4:
         memory: Memory | None = None,
         allow_plain_http: bool = False,
     ) -> None:
+        if credentials.email is not None and not credentials.email.isascii():
+            raise ConfigurationError("the e-mail address cannot be used: expected ASCII, because a header carries it")
         self._http = http
         self._credentials = credentials
         self._url = checked_address(url, allow_plain_http=allow_plain_http, example=DEFAULT_URL).rstrip("/")
