@@ -2,6 +2,10 @@
 
 Reads, sets, creates with their deletes, and one call in ten cancelled, twenty at a time, against a server in
 another process. What is held is counted every ten seconds, when nothing is under way.
+
+Before anything is judged, every memory that is bounded by a number is filled: so many records are created and
+deleted as retrying remembers, and more calls are made than the window of pacing has places. What cancelled calls
+leave behind at the service is deleted before each count, so that what is asked stays as large as it was.
 """
 
 from __future__ import annotations
@@ -13,8 +17,9 @@ import platform
 import random
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 import anyio
 import attrs
@@ -23,12 +28,20 @@ import cfclient
 from cfclient.backends.emulator import DEMO
 from cfclient.client import Client
 from cfclient.http.httpx import Lanes
+from cfclient.pace import Pace
+from cfclient.retry import _Known
 from tests.counting import resident, sockets
 from tests.faults import service
 
-__all__ = ["Sample", "grown", "soak"]
+__all__ = ["WARM", "Sample", "grown", "soak"]
 
 _AT_ONCE: Final = 20
+
+#: how many creates fill what retrying remembers of them, and make it forget some
+WARM: Final = _Known._IDS * 21 // 20
+
+# A window that is never full at any speed reached here, and never longer than what one round leaves in it.
+_PACE: Final = Pace(calls=100_000, seconds=1.0, egress=None)
 
 
 @attrs.frozen(kw_only=True)
@@ -42,29 +55,49 @@ class Sample:
     tasks: int
 
 
-async def soak(url: str, *, seconds: float, every: float = 10.0, seed: int = 1) -> list[Sample]:
-    """Asks for so long, and counts now and then."""
-    draw, calls, samples, began = random.Random(seed), 0, list[Sample](), time.monotonic()
+async def soak(
+    url: str, *, seconds: float, every: float = 10.0, warm: int = WARM, seed: int = 1
+) -> tuple[int, list[Sample]]:
+    """Fills what is bounded, then asks for so long, and counts now and then; the calls before, and the counts."""
+    draw, calls, before, samples = random.Random(seed), 0, 0, list[Sample]()
 
     async with (
         Lanes(_AT_ONCE) as lanes,
-        cfclient.connect(url, email=DEMO.email, token=DEMO.token, http=lanes, pace=None) as cf,
+        cfclient.connect(url, email=DEMO.email, token=DEMO.token, http=lanes, pace=_PACE) as cf,
     ):
         zones = [zone.zone_name async for zone in cf.zones()]
-        while time.monotonic() - began < seconds:
-            until = time.monotonic() + min(every, seconds)
 
-            async def worker(number: int, until: float = until) -> None:
-                nonlocal calls
-                while time.monotonic() < until:
-                    patience = 0.01 * draw.random() if draw.random() < 0.1 else float("inf")
-                    with anyio.move_on_after(patience):
-                        made = await _something(cf, draw, draw.choice(zones), f"soak{number}")
-                        calls += made  # not in one line: others count while this one waits
-
+        async def round_(work: Callable[[int], Coroutine[Any, Any, None]]) -> None:
             async with anyio.create_task_group() as tasks:
                 for number in range(_AT_ONCE):
-                    tasks.start_soon(worker, number)
+                    tasks.start_soon(work, number)
+
+        async def warming(number: int) -> None:
+            nonlocal warm, before
+            while warm > 0:
+                warm -= 1
+                made = await _made(cf, draw.choice(zones), f"soak{number}")
+                before += made
+
+        await round_(warming)
+        # One round of everything, for what is made at the first use.
+        until = time.monotonic() + every
+
+        async def worker(number: int) -> None:
+            nonlocal calls
+            while time.monotonic() < until:
+                patience = 0.01 * draw.random() if draw.random() < 0.1 else float("inf")
+                with anyio.move_on_after(patience):
+                    made = await _something(cf, draw, draw.choice(zones), f"soak{number}")
+                    calls += made  # not in one line: others count while this one waits
+
+        await round_(worker)
+        before, calls = before + calls, 0
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            until = time.monotonic() + min(every, seconds)
+            await round_(worker)
+            await _swept(cf, zones)
             gc.collect()
             samples.append(
                 Sample(
@@ -75,7 +108,21 @@ async def soak(url: str, *, seconds: float, every: float = 10.0, seed: int = 1) 
                     tasks=lanes.busy,
                 )
             )
-    return samples
+    return before, samples
+
+
+async def _made(cf: Client, zone: str, name: str) -> int:
+    record = await cf.rec_new(zone, "A", name, "192.0.2.1")
+    await cf.rec_delete(zone, record.rec_id)
+    return 2
+
+
+async def _swept(cf: Client, zones: list[str]) -> None:
+    """Deletes what cancelled calls have left behind."""
+    for zone in zones:
+        for record in await cf.records(zone).all():
+            if record.name.startswith("soak"):
+                await cf.rec_delete(zone, record.rec_id)
 
 
 async def _something(cf: Client, draw: random.Random, zone: str, name: str) -> int:
@@ -86,9 +133,7 @@ async def _something(cf: Client, draw: random.Random, zone: str, name: str) -> i
         case 1:
             await cf.sec_lvl(zone, draw.choice(["high", "low"]))
         case 2:
-            record = await cf.rec_new(zone, "A", name, "192.0.2.1")
-            await cf.rec_delete(zone, record.rec_id)
-            return 2
+            return await _made(cf, zone, name)
         case _:
             await cf.zone_settings(zone)
     return 1
@@ -113,15 +158,17 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=3.5)
     options = parser.parse_args()
     logging.getLogger("cfclient").addHandler(logging.NullHandler())
-    # Few records, and those that cancelled calls leave behind: the emulator's lists grow a little.
     with service(zones=20) as there:
-        samples = anyio.run(lambda: soak(there.direct, seconds=60 * options.minutes))
-    print(f"`make soak`, {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {_AT_ONCE} at a time:\n")
+        before, samples = anyio.run(lambda: soak(there.direct, seconds=60 * options.minutes))
+    print(
+        f"`make soak`, {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {_AT_ONCE} at a time, "
+        f"after {before} calls that fill what is bounded:\n"
+    )
     print("| seconds | calls | calls a second | memory, KiB | sockets |\n|---|---|---|---|---|")
-    before = Sample(seconds=0.0, calls=0, kib=0, sockets=0, tasks=0)
+    last = Sample(seconds=0.0, calls=0, kib=0, sockets=0, tasks=0)
     for number, one in enumerate(samples):
-        rate = (one.calls - before.calls) / (one.seconds - before.seconds)
-        before = one
+        rate = (one.calls - last.calls) / (one.seconds - last.seconds)
+        last = one
         if number % 3 == 2 or number == 0:
             print(f"| {one.seconds:.0f} | {one.calls} | {rate:.0f} | {one.kib} | {one.sockets} |")
     found = grown(samples)

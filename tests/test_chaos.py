@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import attrs
 import pytest
 
-from tests import chaos, faults
+from tests import chaos, faults, soak
 from tests.counting import needs_proc
 from tests.faults import Service
 
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 @pytest.fixture(scope="module")
 def spoiled() -> Iterator[Service]:
     """The service behind the proxy."""
-    with faults.service(zones=40) as there:
+    with faults.service(zones=25) as there:
         yield there
 
 
@@ -25,7 +26,7 @@ async def test_an_audit_through_faults_and_a_restart_is_complete(spoiled: Servic
     row = await chaos.audit(spoiled, rate=0.2)
 
     assert () == row.wrong
-    assert "40 complete and equal, 0 named as failed" == row.result
+    assert "25 complete and equal, 0 named as failed" == row.result
     assert int(row.faulted.split()[0]) > 3
 
 
@@ -57,3 +58,33 @@ async def test_each_fault_is_noticed_or_harmless(spoiled: Service, anyio_backend
     assert {fault for fault, outcome in outcomes.items() if outcome != "right"} >= {*faults.BEFORE, "reset after"}
     assert {"right"} == {outcomes["trickling"], outcomes["doubled"]}
     assert set(outcomes.values()) <= {"right", "ConnectionFailed", "UnexpectedAnswer"}
+
+
+@needs_proc
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_soak_fills_what_is_bounded_before_it_counts(anyio_backend: str) -> None:
+    """Its creates and its cancelled calls leave no record behind, and no exchange is under way when it counts."""
+    with faults.service(zones=2) as there:
+        records = [len(site.records) for site in there.truth().account().sites]
+        before, samples = await soak.soak(there.direct, seconds=0.3, every=0.1, warm=30)
+        left = [len(site.records) for site in there.truth().account().sites]
+
+    assert before >= 60
+    assert samples
+    assert [0] * len(samples) == [sample.tasks for sample in samples]
+    assert records == left
+
+
+def test_what_has_grown_is_named() -> None:
+    """From the second third of the counts to the last; what a count varies by is allowed."""
+    flat = [
+        soak.Sample(seconds=number, calls=number, kib=50_000 + number % 3 * 400, sockets=20 + number % 2, tasks=0)
+        for number in range(12)
+    ]
+    worse = [
+        attrs.evolve(one, kib=one.kib + 400 * number, sockets=20 + number, tasks=number // 11)
+        for number, one in enumerate(flat)
+    ]
+
+    assert [] == soak.grown(flat)
+    assert ["sockets", "memory", "exchanges under way"] == soak.grown(worse)

@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -547,6 +548,66 @@ def test_ctrl_c() -> None:
         lines[-1]["summary"]["complete"],
         lines[-1]["summary"]["zones_read"],
     )
+
+
+_INTERRUPTED_AT = """
+import signal, sys
+
+at = sys.argv.pop(1)
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == at:
+            signal.raise_signal(signal.SIGINT)
+
+from cfclient.cli import main
+sys.meta_path.insert(0, Finder())
+sys.exit(main())
+"""
+
+
+_BEGINNING = """
+import sys
+from cfclient.cli import main
+
+def arguments():
+    print(flush=True)
+    yield from sys.argv[1:]
+
+sys.exit(main(arguments()))
+"""
+
+
+@pytest.mark.parametrize("module", ["cfclient.cli.commands", "cyclopts", "cfclient.cli.options", "anyio"])
+def test_ctrl_c_while_the_command_is_loaded(module: str) -> None:
+    """Whichever module it is at: 130 and one line, no traceback."""
+    command = [sys.executable, "-c", _INTERRUPTED_AT, module, "audit", "--demo"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+
+    assert (130, "", "cfclient: interrupted\n") == (done.returncode, done.stdout, done.stderr)
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01, 0.03, 0.1])
+def test_ctrl_c_in_the_first_moment(seconds: float) -> None:
+    """Sent by another process as soon as the command's own code runs, and a little later."""
+    code = (
+        "import sys; from cfclient.cli import main; print(flush=True); sys.exit(main(['audit', '--url', sys.argv[1]]))"
+    )
+    command = subprocess.Popen(
+        [sys.executable, "-c", code, "emulator:?zones=200&latency=300&limit=none"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with command:
+        assert command.stdout is not None
+        command.stdout.readline()
+        time.sleep(seconds)
+        command.send_signal(signal.SIGINT)
+        _, err = command.communicate(timeout=60)
+
+    assert (130, 1) == (command.returncode, len(err.splitlines())), err
+    assert err.startswith("cfclient: interrupted")
 
 
 def test_head() -> None:

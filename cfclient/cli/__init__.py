@@ -31,15 +31,20 @@ __all__ = ["main"]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of the command with these arguments, by default those of the process."""
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    if arguments == ["--version"]:
-        sys.stdout.write(f"{__version__}\n")
-        return 0
     try:
+        arguments = sys.argv[1:] if argv is None else list(argv)
+        if arguments == ["--version"]:
+            sys.stdout.write(f"{__version__}\n")
+            return 0
         from .commands import run
+
+        return run(arguments)
+    except KeyboardInterrupt:
+        # While the command was being loaded; from there on `run` has an answer to it.
+        sys.stderr.write("cfclient: interrupted\n")
+        return 130
     except ModuleNotFoundError as error:
         if error.name not in {"cyclopts", "rich"}:
             raise
         sys.stderr.write('cfclient: error: the command needs more packages: pip install "cfclient-async[cli]"\n')
         return 2
-    return run(arguments)
