@@ -1,6 +1,6 @@
 """A TCP proxy on loopback that spoils exchanges by a seeded schedule, and the service behind it, in another process.
 
-    client --TCP--> Proxy --TCP--> uvicorn -> gateway -> emulator
+    client --TCP--> Proxy --TCP--> uvicorn -> gateway, or version 4's face -> emulator
 
 The proxy reads whole requests and answers, so that it knows which byte of which it spoils, and whether the
 request was carried out. What it corrupts can be noticed by construction: a byte becomes 0x00 or 0xFF, which are
@@ -254,7 +254,14 @@ class _Server:
 
 async def _main(options: argparse.Namespace) -> None:
     emulator = Emulator.demo(zones=options.zones, limit=None, latency=options.latency / 1000)
-    server = _Server(cfclient.gateway(emulator.connect))
+    v1 = cfclient.gateway(emulator.connect)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        """Both faces of the same accounts."""
+        face: Any = emulator.v4 if scope["path"].startswith("/client/v4") else v1
+        await face(scope, receive, send)
+
+    server = _Server(app)
     await server.start()
     proxy = Proxy(server.port)
     listener = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
@@ -302,6 +309,8 @@ class Service:
     url: str
     #: past it
     direct: str
+    #: version 4's face of the same accounts, through the proxy
+    v4: str
 
     def ask(self, do: str, **values: Any) -> Any:
         """One command and its answer."""
@@ -334,7 +343,8 @@ def service(*, zones: int, latency: int = 0) -> Iterator[Service]:
         assert process.stdout is not None
         try:
             spoiled, direct = json.loads(process.stdout.readline())
-            yield Service(process, *(f"http://127.0.0.1:{port}/api_json.html" for port in (spoiled, direct)))
+            at = "http://127.0.0.1:{}/{}".format
+            yield Service(process, at(spoiled, "api_json.html"), at(direct, "api_json.html"), at(spoiled, "client/v4"))
         finally:
             process.stdin.close()
             try:
