@@ -138,10 +138,13 @@ def _key(one: Entry | Record) -> tuple[str, int]:
     return value(one), (one.prio or 0) if one.type in {RecordType.MX, RecordType.SRV} else 0
 
 
-def _matched(have: list[Record], want: list[Entry]) -> tuple[list[tuple[Record, Entry]], list[Record], list[Entry]]:
+def _matched(
+    have: list[Record], want: list[Entry], *, delete: bool
+) -> tuple[list[tuple[Record, Entry]], list[Record], list[Entry]]:
     """Of one name and type: which record becomes which entry; what is left over on either side.
 
-    First what is already so, then what differs in its lifetime or the proxy, then any one with any other.
+    First what is already so, then what differs in its lifetime or the proxy, then any one with any other,
+    unless what is not wanted stays; but there is one CNAME at a name, so that one becomes the other all the same.
     """
     pairs: list[tuple[Record, Entry]] = []
     tests: tuple[Callable[[Record, Entry], bool], ...] = (
@@ -149,6 +152,8 @@ def _matched(have: list[Record], want: list[Entry]) -> tuple[list[tuple[Record, 
         lambda record, entry: _key(record) == _key(entry),
         lambda _record, _entry: True,
     )
+    if not (delete or {one.type for one in want} == {_CNAME}):
+        tests = tests[:2]
     for fits in tests:
         for entry in list(want):
             record = next((one for one in have if fits(one, entry)), None)
@@ -159,8 +164,8 @@ def _matched(have: list[Record], want: list[Entry]) -> tuple[list[tuple[Record, 
     return pairs, have, want
 
 
-def _steps_of_name(have: list[Record], want: list[Entry]) -> tuple[list[Step], int]:
-    """The steps of one name in their order, and how many records stay."""
+def _steps_of_name(have: list[Record], want: list[Entry], *, delete: bool) -> tuple[list[Step], int]:
+    """The steps of one name in their order, and how many records stay as they are."""
     steps: list[Step] = []
     gone: list[Record] = []
     new: list[Entry] = []
@@ -168,14 +173,14 @@ def _steps_of_name(have: list[Record], want: list[Entry]) -> tuple[list[Step], i
     everything: list[Record | Entry] = [*have, *want]
     for type_ in sorted({one.type for one in everything}):
         pairs, old, fresh = _matched(
-            [one for one in have if one.type == type_], [one for one in want if one.type == type_]
+            [one for one in have if one.type == type_], [one for one in want if one.type == type_], delete=delete
         )
         for record, entry in pairs:
             if _key(record) == _key(entry) and _is_same(entry, record):
                 kept += 1
             else:
                 steps.append(Step(kind=Kind.EDIT, before=record, after=_final(entry, record)))
-        gone += old
+        gone += old if delete else ()
         new += fresh
     proxied = [record.service_mode for record in have if record.type in PROXIABLE]
     if proxied and all(proxied):
@@ -231,7 +236,8 @@ def make_plan(zone: str, have: Iterable[Record], want: Iterable[Entry], *, delet
         zone: the zone's name.
         have: all of its records.
         want: those that it is to have.
-        delete: whether records that are not wanted are deleted.
+        delete: whether records that are not wanted are deleted, or become others; else they stay as they are,
+            also where a CNAME is wanted in their place, which the service then refuses.
     """
     zone = canonical(zone)
     ours = [record for record in have if is_ours(record.type, record.name, zone)]
@@ -244,12 +250,12 @@ def make_plan(zone: str, have: Iterable[Record], want: Iterable[Entry], *, delet
     refused: list[tuple[Entry, str]] = []
     kept = 0
     for records, entries in names.values():
-        steps, same = _steps_of_name(records, entries)
+        steps, same = _steps_of_name(records, entries, delete=delete)
         steps, lost = _writable(zone, steps)
         refused += lost
         kept += same
         # What stands where an entry cannot be written is not taken away.
-        if lost or not delete:
+        if lost:
             steps = [step for step in steps if step.kind is not Kind.DELETE]
         if steps:
             groups.append(steps)

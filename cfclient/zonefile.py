@@ -259,6 +259,11 @@ def _rdata(entry: Entry) -> str:
     return entry.content
 
 
+#: what a zone file takes for itself (RFC 1035 §5.1) is in no name, and neither is what is not seen
+_PLAIN_NAME: Final = re.compile(r"[!#-'*-:<-?A-\[\]-~]+")
+_PLAIN_LINE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]*")
+
+
 def _write_bind(zone: str, entries: Iterable[Entry]) -> str:
     _needed()
     import dns.exception
@@ -271,6 +276,11 @@ def _write_bind(zone: str, entries: Iterable[Entry]) -> str:
         ttl = 1 if entry.ttl is None else entry.ttl
         line = f"{entry.name}.\t{ttl}\tIN\t{entry.type.value}\t{_rdata(entry)}{tag}"
         try:
+            # Of what stands behind the end of a line, the parser says nothing; in a file it would be a line.
+            if not _PLAIN_NAME.fullmatch(entry.name) or not _PLAIN_LINE.fullmatch(_rdata(entry)):
+                raise ValueError("it has characters that would end the line or steer a terminal")
+            if entry.type in HOST_TYPES and not _PLAIN_NAME.fullmatch("".join(entry.content.split())):
+                raise ValueError("its target is no name")
             dns.name.from_text(entry.name)
             dns.rdata.from_text("IN", entry.type.value, _rdata(entry))
         except (dns.exception.DNSException, ValueError, UnicodeError) as error:

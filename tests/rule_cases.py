@@ -324,12 +324,14 @@ HITS: list[tuple[str, str, ZoneData, list[str]]] = [
             rec("b", "A", "224.0.0.1"),
             rec("c", "A", "255.255.255.255"),
             rec("d", "AAAA", "::"),
+            rec("e", "AAAA", "2001:2::1"),
         ),
         [
             "a.example.com (A) points to 0.0.0.0, no machine's address (RFC 1122)",
             "b.example.com (A) points to 224.0.0.1, for multicast (RFC 5771)",
             "c.example.com (A) points to 255.255.255.255, kept for later (RFC 1112)",
             "d.example.com (AAAA) points to ::, no machine's address (RFC 4291)",
+            "e.example.com (AAAA) points to 2001:2::1, for measurements between two devices (RFC 5180)",
         ],
     ),
     (
@@ -454,9 +456,9 @@ HITS: list[tuple[str, str, ZoneData, list[str]]] = [
     ),
     (
         "spf-too-many-lookups",
-        "eleven, some of them within an included policy of the zone",
+        "eleven, some of them within a policy of the zone that is included with a qualifier",
         of(
-            txt("@", "v=spf1 include:_spf.example.com a mx a:x.example mx:y.example exists:z.example ptr -all"),
+            txt("@", "v=spf1 ?include:_spf.example.com a mx a:x.example mx:y.example exists:z.example ptr -all"),
             txt("_spf", "v=spf1 include:a.example include:b.example include:c.example redirect=_spf.example.com"),
         ),
         ["the SPF policy of example.com needs at least 11 look-ups; 10 are allowed"],
@@ -497,6 +499,15 @@ HITS: list[tuple[str, str, ZoneData, list[str]]] = [
         "in capitals",
         of(txt("_dmarc", "v=DMARC1; p=NONE")),
         ["the DMARC policy of example.com is p=none: forged mail is delivered"],
+    ),
+    (
+        "dmarc-none",
+        "for subdomains, and for a share of nothing; through a wildcard",
+        of(txt("*", "v=DMARC1; p=reject; sp=none; pct=0")),
+        [
+            "the DMARC policy of example.com is pct=0: its p=reject holds for no mail",
+            "the DMARC policy of example.com is sp=none: mail forged as its subdomains is delivered",
+        ],
     ),
     (
         "dmarc-invalid",
@@ -802,6 +813,16 @@ MISSES: list[tuple[str, str, ZoneData]] = [
         ),
     ),
     (
+        "spf-too-many-lookups",
+        "ten, and what stands behind all or is a redirect beside it (RFC 7208 §5.1)",
+        of(
+            txt(
+                "@",
+                f"v=spf1 {' '.join(f'include:s{number}.example' for number in range(10))} redirect=x.example ~all a mx",
+            ),
+        ),
+    ),
+    (
         "spf-open",
         "the others, and a network",
         of(
@@ -818,6 +839,16 @@ MISSES: list[tuple[str, str, ZoneData]] = [
             txt("c", "v=spf1 redirect=x.example"),
         ),
     ),
+    (
+        "spf-neutral",
+        "policies that are there to be included",
+        of(
+            txt("@", "v=spf1 include:Senders.example.com include:_spf.example.com -all"),
+            txt("senders", "v=spf1 ip4:1.2.3.4 ?all"),
+            txt("_spf", "v=spf1 ip4:1.2.3.4"),
+            txt("_more", "v=spf1 ip4:1.2.3.4"),
+        ),
+    ),
     ("spf-ptr", "a name that begins so", of(txt("@", "v=spf1 a:ptr.example.com include:ptr -all"))),
     (
         "spf-invalid",
@@ -830,7 +861,12 @@ MISSES: list[tuple[str, str, ZoneData]] = [
             )
         ),
     ),
-    ("dmarc-none", "reject, two of them, and none for subdomains", of(txt("_dmarc", "v=DMARC1; p=reject; sp=none"))),
+    (
+        "dmarc-none",
+        "reject, and quarantine for subdomains",
+        of(txt("_dmarc", "v=DMARC1; p=reject; sp=quarantine; pct=1")),
+    ),
+    ("dmarc-none", "no wish, which is another rule's", of(txt("_dmarc", "v=DMARC1; sp=none; pct=0"))),
     (
         "dmarc-none",
         "two of them are another rule's",
@@ -842,9 +878,11 @@ MISSES: list[tuple[str, str, ZoneData]] = [
         of(txt("_dmarc", "v=DMARC1 ; P = Quarantine;pct=0; rua=mailto:a@example.com")),
     ),
     ("dmarc-invalid", "a text that is no policy", of(txt("_dmarc", "p=nonsense"))),
+    ("dmarc-missing", "through a wildcard", of(WWW, rec("@", "A", ORIGIN), txt("*", "v=DMARC1; p=reject"))),
     ("dkim-missing", "a key", of(txt("@", "v=spf1 mx -all"), txt("s1._domainkey", "v=DKIM1; p=abc"))),
     ("dkim-missing", "a key elsewhere", of(txt("@", "v=spf1 mx -all"), rec("s1._domainkey", "CNAME", "x.example"))),
     ("dkim-missing", "mail is never sent", of(txt("@", "v=spf1 -all"))),
+    ("dkim-missing", "nobody is named who sends", of(txt("@", "v=spf1 ~all"))),
     ("dkim-missing", "no policy, which is another rule's", of(WWW)),
     (
         "dkim-invalid",
@@ -870,8 +908,11 @@ MISSES: list[tuple[str, str, ZoneData]] = [
     ),
     (
         "ttl-odd",
-        "both ends, automatic, not reported",
-        of(*[rec("a", "A", "192.0.2.1", ttl=ttl) for ttl in (60, 86_400, 1, None)]),
+        "both ends, automatic, not reported, behind the proxy",
+        of(
+            *[rec("a", "A", "192.0.2.1", ttl=ttl) for ttl in (60, 86_400, 1, None)],
+            rec("b", "A", ORIGIN, ttl=30, on=True),
+        ),
     ),
     (
         "name-not-idna",

@@ -21,7 +21,7 @@ from cfclient.audit.rules import OPTIONAL
 from cfclient.models import Hsts, Record, RecordType, SecurityLevel, SslMode, WafProfile
 from tests.rule_cases import HITS as MORE_HITS
 from tests.rule_cases import MISSES as MORE_MISSES
-from tests.rule_cases import ZONE, of, rec
+from tests.rule_cases import ZONE, of, rec, txt
 
 BY_ID: Mapping[str, Rule] = {rule.id: rule for rule in (*RULES, *OPTIONAL)}
 
@@ -600,3 +600,16 @@ def test_the_order_of_records_does_not_matter(records: list[Record], random: Ran
     shuffled = random.sample(records, len(records))
 
     assert judge(of(*records), RULES).findings == judge(of(*shuffled), RULES).findings
+
+
+def test_policies_that_include_each_other_are_counted_only_so_far() -> None:
+    """A zone is somebody's input: twenty names that each include all others are more ways than can be gone."""
+    names = [f"n{number}" for number in range(20)]
+    policy = f"v=spf1 {' '.join(f'include:{name}.{ZONE}' for name in names)} -all"
+    data = of(txt("@", policy), *(txt(name, policy) for name in names))
+
+    (rule,) = [rule for rule in RULES if rule.id == "spf-too-many-lookups"]
+    found = judge(data, [rule]).findings
+
+    assert 21 == len(found)
+    assert {"100"} == {finding.message.split("at least ")[1].split(" ")[0] for finding in found}

@@ -126,13 +126,13 @@ def test_one_is_asked(answer: str, code: int, run: Run, tmp_path: Path, request:
 
 
 def test_an_import_from_standard_input(run: Run, emulator: cfclient.Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deletions left out."""
+    """Deletions left out: an address of the zone that the file does not have stays beside the new one."""
     monkeypatch.setattr("sys.stdin", io.StringIO(NEW))
 
     code, _, _ = run("import", "example.com", "-", "--format", "json", "--yes", "--no-delete")
 
     assert 0 == code
-    assert ["192.0.2.2", "example.com", "some text", "x"] == contents(emulator)
+    assert ["192.0.2.1", "192.0.2.2", "example.com", "some text", "x"] == contents(emulator)
 
 
 def test_a_file_that_empties_the_zone_is_held_back(run: Run, tmp_path: Path, emulator: cfclient.Emulator) -> None:
@@ -205,3 +205,13 @@ def test_zone_files_are_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
     assert 130 == code
     assert ["example.com"] == [site.zone.zone_name for site in served[0].account().sites]
+
+
+@pytest.mark.parametrize("zone", ["0123456789abcdef0123456789abcdef", "1234"])
+def test_an_id_is_no_name(run: Run, zone: str) -> None:
+    """The file would have it behind every name, and an import would then create all of them."""
+    for words in (["export", zone], ["import", zone, "-", "--dry-run"]):
+        code, out, err = run(*words)
+
+        assert (2, "") == (code, out)
+        assert f"{zone} is a zone's id" in err

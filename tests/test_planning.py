@@ -273,10 +273,35 @@ def test_what_is_new_at_a_hidden_name_is_hidden() -> None:
 
 
 def test_deletions_can_be_left_out() -> None:
-    """Then only what is missing is added, and what differs is changed."""
+    """Then only what is missing is added, and the ttl and the proxy of what is there are changed."""
     plan = make_plan(ZONE, [record(entry("old", A, "192.0.2.1"))], [entry("new", A, "192.0.2.1")], delete=False)
 
     assert ["create new.example.com A 192.0.2.1"] == words(plan)
+
+
+def test_without_deletions_no_record_becomes_another() -> None:
+    """Neither one of its type nor a CNAME; but a name has one CNAME, and that becomes the one that is wanted."""
+    have = [
+        entry("@", TXT, "proof=1"),
+        entry("a", A, "192.0.2.1"),
+        entry("b", A, "192.0.2.1", ttl=300),
+        entry("c", CNAME, "old.example"),
+    ]
+    want = [
+        entry("@", TXT, "v=spf1 -all"),
+        entry("a", CNAME, "x.example"),
+        entry("b", A, "192.0.2.1", ttl=600),
+        entry("c", CNAME, "new.example"),
+    ]
+
+    plan = make_plan(ZONE, [record(one, str(number)) for number, one in enumerate(have)], want, delete=False)
+
+    assert [
+        "create a.example.com CNAME x.example",
+        "create example.com TXT v=spf1 -all",
+        "edit b.example.com A 192.0.2.1 (ttl 300) -> A 192.0.2.1 (ttl 600)",
+        "edit c.example.com CNAME old.example -> CNAME new.example",
+    ] == sorted(words(plan))
 
 
 @pytest.mark.parametrize(

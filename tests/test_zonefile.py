@@ -162,6 +162,31 @@ def test_what_no_zone_file_can_hold_is_a_comment() -> None:
     assert 2 == text.count("; not written")
 
 
+@pytest.mark.parametrize(
+    ("name", "type_", "content"),
+    [
+        ("a", "A", "192.0.2.1\nevil 1 IN A 192.0.2.66"),
+        ("a\n$INCLUDE /etc/passwd\nb", "A", "192.0.2.1"),
+        ("a b", "A", "192.0.2.1"),
+        ("a;b", "A", "192.0.2.1"),
+        ("a(", "A", "192.0.2.1"),
+        ("@", "A", "192.0.2.1\r"),
+        ("a", "CNAME", "b;c.example"),
+        ("a", "CNAME", "b\x1b[31m.example"),
+        ("a", "CAA", '0 issue "\x1b[31m"'),
+    ],
+)
+def test_a_hostile_record_makes_no_line_of_its_own(name: str, type_: str, content: str) -> None:
+    """A parser stops at the end of a line, and what stands behind it would be the next one in the file."""
+    text = write(ZONE, [rec(name, type_, content), rec("b", "A", "192.0.2.1")])
+
+    assert 3 == len(text.splitlines())
+    assert text.splitlines()[1].startswith("; not written")
+    assert text.isascii()
+    assert text.replace("\n", "").replace("\t", "").isprintable()
+    assert [f"b.{ZONE}"] == [entry.name for entry in read(text, zone=ZONE).entries]
+
+
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_the_demo_account_comes_back(file_format: FileFormat) -> None:
     """Every record of every zone, in its order."""

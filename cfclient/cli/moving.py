@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -42,6 +43,7 @@ def export_zone(
         cfclient export example.com -o example.com.zone
         cfclient export example.com --format json | jq '.[].name'
     """
+    zone = _name(zone)
     connection = account.connect()
 
     async def exported() -> str:
@@ -86,6 +88,7 @@ def import_zone(
 
     The exit code is 3 where something of the file could not be written.
     """
+    zone = _name(zone)
     found = zonefile.read(_text(file), format or _BY_SUFFIX.get(Path(file).suffix.lower(), "bind"), zone=zone)
     for what, reason in found.skipped:
         say(f"skipped: {what} {reason}")
@@ -98,6 +101,13 @@ def import_zone(
 
     complete = anyio.run(imported)
     return 0 if complete else INCOMPLETE
+
+
+def _name(zone: str) -> str:
+    """The name; an id would stand in the file behind every record's own name."""
+    if re.fullmatch("[0-9a-f]{32}|[0-9]+", zone):
+        raise Usage(f"{zone} is a zone's id, and a file of records needs its name (--account chooses among several)")
+    return zone
 
 
 def _text(file: str) -> str:

@@ -29,6 +29,8 @@ _NOT_PUBLIC: Final = _networks(
     ("fc00::/7", "a private address (RFC 4193)"),
     ("::1/128", "a loopback address (RFC 4291)"),
     ("fe80::/10", "a link-local address (RFC 4291)"),
+    ("fec0::/10", "a site-local address (RFC 3879)"),
+    ("64:ff9b:1::/48", "an address for translation within a network (RFC 8215)"),
 )
 
 _DOCUMENTATION: Final = _networks(
@@ -47,6 +49,8 @@ _RESERVED: Final = _networks(
     ("240.0.0.0/4", "kept for later (RFC 1112)"),
     ("::/128", "no machine's address (RFC 4291)"),
     ("100::/64", "for what is thrown away (RFC 6666)"),
+    ("2001:2::/48", "for measurements between two devices (RFC 5180)"),
+    ("2001:10::/28", "for identifiers that are not routed (RFC 4843)"),
     ("ff00::/8", "for multicast (RFC 4291)"),
 )
 

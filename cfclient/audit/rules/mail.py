@@ -45,21 +45,42 @@ def _terms(policy: str) -> list[str]:
     return [term.lower() for term in policy.split()[1:]]
 
 
+_ALL: Final = re.compile(r"[+?~-]?all")
 _LOOKING_UP: Final = re.compile(r"[+?~-]?(?:(?:include|exists):\S+|(?:a|mx|ptr)(?:[:/]\S*)?)|redirect=\S+")
-_LEADING_ON: Final = re.compile(r"\+?include:(\S+)|redirect=(\S+)")
+_LEADING_ON: Final = re.compile(r"[+?~-]?include:(\S+)|redirect=(\S+)")
+#: where counting ends: policies that include each other can be counted without end
+_MANY: Final = 100
 
 
-def _lookups(data: ZoneData, policy: str, seen: frozenset[str]) -> int:
+def _evaluated(policy: str) -> Iterator[str]:
+    """The terms that a receiver looks at: none behind `all`, which also does away with `redirect` (RFC 7208 §5.1)."""
+    terms = _terms(policy)
+    ends = any(_ALL.fullmatch(term) for term in terms)
+    for term in terms:
+        if _ALL.fullmatch(term):
+            return
+        if not (ends and term.startswith("redirect=")):
+            yield term
+
+
+def _led_to(term: str) -> str:
+    """The name whose policy a term brings in, nothing for others."""
+    match = _LEADING_ON.fullmatch(term)
+    return canonical(match[1] or match[2]) if match else ""
+
+
+def _lookups(data: ZoneData, policy: str, seen: frozenset[str], count: int = 0) -> int:
     """How many look-ups a policy costs at least: those of policies outside of the zone are not known."""
-    count = 0
-    for term in _terms(policy):
+    for term in _evaluated(policy):
+        if count >= _MANY:
+            break
         if not _LOOKING_UP.fullmatch(term):
             continue
         count += 1
-        match = _LEADING_ON.fullmatch(term)
-        name = canonical(match[1] or match[2]) if match else ""
+        name = _led_to(term)
         if name and inside(data, name) and name not in seen:
-            count += sum(_lookups(data, found, seen | {name}) for found in _policies(data, name)[:1])
+            for found in _policies(data, name)[:1]:
+                count = _lookups(data, found, seen | {name}, count)
     return count
 
 
@@ -103,8 +124,14 @@ def _prefix(text: str) -> int | None:
 
 
 def _spf_neutral(data: ZoneData) -> Iterator[Fault]:
-    for name, policy in _published(data):
+    """Of policies that decide; one that others include only lists senders, and what it ends in means nothing there."""
+    policies = list(_published(data))
+    included = {_led_to(term) for _, policy in policies for term in _terms(policy) if not term.startswith("redirect=")}
+    for name, policy in policies:
         terms = _terms(policy)
+        # No mail comes from a name with an underscore (RFC 5321 §4.1.2), so that it is there to be included.
+        if name in included or name.startswith("_"):
+            continue
         if "?all" in terms:
             yield Fault(f"the SPF policy of {name} says nothing of senders that it does not list (?all)", (name,))
         elif not any(re.fullmatch(r"[+~-]?all|redirect=\S+", term) for term in terms):
@@ -145,7 +172,7 @@ def _spf_invalid(data: ZoneData) -> Iterator[Fault]:
 
 
 def _dmarc_policies(data: ZoneData) -> list[str]:
-    texts = (plain_text(record.content) for record in data.at(f"_dmarc.{data.zone}", TXT))
+    texts = (plain_text(record.content) for record in data.answers(f"_dmarc.{data.zone}", TXT))
     return sorted(text for text in texts if _DMARC.match(text))
 
 
@@ -164,8 +191,16 @@ def _dmarc_missing(data: ZoneData) -> Iterator[Fault]:
 
 def _dmarc_none(data: ZoneData) -> Iterator[Fault]:
     policies = _dmarc_policies(data)
-    if len(policies) == 1 and _tags(policies[0]).get("p", "").lower() == "none":
-        yield Fault(f"the DMARC policy of {data.zone} is p=none: forged mail is delivered", (f"_dmarc.{data.zone}",))
+    if len(policies) != 1:
+        return
+    tags, name = _tags(policies[0]), f"_dmarc.{data.zone}"
+    wish = tags.get("p", "").lower()
+    if wish == "none":
+        yield Fault(f"the DMARC policy of {data.zone} is p=none: forged mail is delivered", (name,))
+    elif wish in {"quarantine", "reject"} and tags.get("sp", "").lower() == "none":
+        yield Fault(f"the DMARC policy of {data.zone} is sp=none: mail forged as its subdomains is delivered", (name,))
+    if wish in {"quarantine", "reject"} and re.fullmatch("0+", tags.get("pct", "")):
+        yield Fault(f"the DMARC policy of {data.zone} is pct=0: its p={wish} holds for no mail", (name,))
 
 
 def _dmarc_invalid(data: ZoneData) -> Iterator[Fault]:
@@ -203,7 +238,11 @@ def _keys(data: ZoneData) -> list[Record]:
 
 def _sends(data: ZoneData) -> bool:
     """Whether the zone's policy lets anybody send in its name."""
-    return any(set(_terms(policy)) - {"-all"} for policy in _policies(data, data.zone))
+    return any(
+        not _ALL.fullmatch(term) or term in {"all", "+all"}
+        for policy in _policies(data, data.zone)
+        for term in _terms(policy)
+    )
 
 
 def _dkim_missing(data: ZoneData) -> Iterator[Fault]:
