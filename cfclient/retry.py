@@ -50,8 +50,9 @@ T = TypeVar("T")
 
 _log = logging.getLogger("cfclient.retry")
 
-# No hold is shorter, in seconds.
+# No hold is shorter, in seconds, and of a service that says a longer one, none is longer.
 _LEAST: Final = 1.0
+_LONGEST: Final = 86_400.0
 
 
 class Fault(enum.Enum):
@@ -252,7 +253,7 @@ class Holds:
             return
         now = anyio.current_time()
         self.until = {name: until for name, until in self.until.items() if until > now}
-        self.until[account] = max(self.until.get(account, 0.0), now + seconds)
+        self.until[account] = max(self.until.get(account, 0.0), now + min(seconds, _LONGEST))
 
     @property
     def waits(self) -> bool:
@@ -419,6 +420,8 @@ class _Retrying:
 
     def _hold(self, failure: CloudflareError) -> float | None:
         """Holds the whole account back where the failure says so; the seconds."""
+        if isinstance(failure, RateLimited) and failure.held_back:
+            return None  # the service said nothing: this call alone may not wait for its turn
         if isinstance(failure, RateLimited) and failure.retry_after is None:
             failure.retry_after = self._policy.unsaid
         told = failure.retry_after if isinstance(failure, RateLimited | UnexpectedAnswer) else None

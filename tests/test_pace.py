@@ -891,3 +891,62 @@ def test_an_adapter_that_does_not_say_when_a_request_leaves_is_counted_all_the_s
         return (await http.budget()).left, departure.left
 
     assert (2, False) == on_mock_clock(main)
+
+
+def test_a_refusal_of_our_own_holds_nobody_back() -> None:
+    """Whoever may not wait is refused; the service said nothing, so all others wait for their turn only."""
+
+    async def main() -> list[tuple[str, float]]:
+        service, seen = Service(), list[tuple[str, float]]()
+        began = anyio.current_time()
+        async with client(service, pace=Pace(calls=2, seconds=100, egress=None, bulk_leaves=0.5)) as cf:
+
+            async def asked(name: str, patience: float) -> None:
+                try:
+                    with cfclient.max_wait(patience):
+                        await cf.async_("example.com", 0)
+                    outcome = name
+                except RateLimited as error:
+                    outcome = f"{name}: {str(error).partition(',')[0]}"
+                seen.append((outcome, anyio.current_time() - began))
+
+            await asked("first", 0)
+            await anyio.sleep(30)
+            await asked("second", 0)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(asked, "patient", 75)
+                await anyio.sleep(10)
+                await asked("hurried", 0)
+                await anyio.sleep(10)
+                held = (await cf.budget()).held
+            await asked("late", 30)
+        return [*seen, ("held", held)]
+
+    assert [
+        ("first", 0),
+        ("second", 30),
+        ("hurried: async: the limit of 2 calls in 100 s is used up", pytest.approx(40)),
+        ("patient", pytest.approx(100)),
+        ("late", pytest.approx(130)),
+        ("held", 0),
+    ] == on_mock_clock(main)
+
+
+def test_nobody_is_held_back_for_longer_than_a_day() -> None:
+    """Whatever the service says, and with no pacing too; the error says what it said."""
+
+    async def main(pace: Pace | None) -> tuple[float | None, str]:
+        far = Reply(status=429, headers={"retry-after": "999999999"}, body=ENOUGH)
+        async with client(Service(0, far), pace=pace) as cf:
+            with pytest.raises(RateLimited) as caught:
+                await cf.async_("example.com", 0)
+            await anyio.sleep(24 * 3600)
+            await anyio.sleep(1)
+            await cf.async_("example.com", 0)
+        return caught.value.retry_after, str(caught.value)
+
+    for pace in (None, Pace()):
+        told, words = on_mock_clock(main, pace)
+
+        assert 999_999_999 == told
+        assert "try again in" in words

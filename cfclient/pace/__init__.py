@@ -186,7 +186,7 @@ class Pacing:
         """Tells the store what it has to know yet, and lets go of it."""
         if self.store is not None:
             with anyio.CancelScope(shield=True):
-                for shared in self._shared.values():
+                for shared in list(self._shared.values()):  # calls under way may add to them
                     await shared.flush()
                 await self.store.aclose()
 
@@ -343,16 +343,21 @@ class Paced:
         """Places of the store: of the principal, and of the address."""
         pacing = self._pacing
         taken = list[tuple[Shared, str | None]]()
+        asked = [pacing.shared(self._principal, name, window)]
+        if egress is not None:
+            asked.append(pacing.shared_address(egress))
+        lines = [shared for shared in asked if shared is not None]
+        for shared in lines:
+            shared.window.parked += 1
         try:
-            for shared in (
-                pacing.shared(self._principal, name, window),
-                None if egress is None else pacing.shared_address(egress),
-            ):
-                if shared is not None:
-                    taken.append((shared, await self._take_shared(shared, bulk, outer)))
+            for shared in lines:
+                taken.append((shared, await self._take_shared(shared, bulk, outer)))
+                shared.window.parked -= 1
         except BaseException:
             for shared, place in taken:
                 shared.unused(place)
+            for shared in lines[len(taken) :]:
+                shared.window.parked -= 1
             raise
         return tuple(taken)
 
@@ -367,13 +372,15 @@ class Paced:
         pacing = self._pacing
         began = anyio.current_time()
         most = self._patience(bulk, outer)
+        timeout = 0.0 if pacing.pace.store is None else pacing.pace.store.timeout
 
         def waits(seconds: float) -> None:
             pacing.say(self._principal, shared.window, seconds, began=not pacing.told)
 
         pacing.waiting += 1
         try:
-            with anyio.move_on_after(most):
+            # To ask the store is no wait for the limit, and takes no longer than its timeout.
+            with anyio.move_on_after(most + timeout):
                 return await shared.take(bulk, most, waits)
             late = Late(shared.window.rate.seconds, held=False)
         except Late as error:

@@ -116,7 +116,7 @@ class File:
             used += spent
             last = max(last or now, now + ask.left[1])
         free = ask.rate.calls - ask.least - used
-        names = [secrets.token_hex(8) for _ in range(0 if held else max(0, min(ask.want, free)))]
+        names = ask.places(0 if held else max(0, min(ask.want, free)))
         until = now + ask.rate.seconds + ask.late
         db.executemany("insert into places values (?, ?, ?)", [(key, until, name) for name in names])
         wait = 0.0
@@ -127,7 +127,7 @@ class File:
             # What is under way now is free again after the window at the earliest, and is told to be so then.
             wait = min(next_free[0] - now, ask.rate.seconds) if next_free else ask.rate.seconds
         return Answer(
-            places=tuple(names),
+            places=names,
             used=used + len(names),
             wait=wait,
             full=(until if names else last or now) - now,

@@ -7,7 +7,6 @@ redis-py knows asyncio only, so under trio this is an error that says so.
 from __future__ import annotations
 
 import asyncio
-import secrets
 from typing import Any, Final
 
 import anyio
@@ -106,13 +105,22 @@ class Redis:
 
     async def step(self, ask: Ask, /) -> Answer:
         """One script."""
-        names = secrets.token_hex(8) + ":"
         told: list[str | float] = []
         for ended in ask.ended:
             told += [ended.place, max(-1e9, ended.free_in)]
         keys = [f"{{cfclient:{ask.key}}}:{what}" for what in ("places", "hold", "last")]
         left = ask.left or (-1, 0.0)
-        arguments = [ask.rate.calls, ask.least, ask.want, ask.rate.seconds, ask.late, ask.hold, names, *left, *told]
+        arguments = [
+            ask.rate.calls,
+            ask.least,
+            ask.want,
+            ask.rate.seconds,
+            ask.late,
+            ask.hold,
+            f"{ask.names}:",
+            *left,
+            *told,
+        ]
         try:
             with anyio.fail_after(self._timeout):
                 granted, used, wait, full, held = await self._script(keys=keys, args=arguments)
@@ -120,7 +128,7 @@ class Redis:
             # Its frames hold the address with its password.
             raise StoreFailed(f"{self._shown}: {type(error).__name__}: {error}") from None
         return Answer(
-            places=tuple(f"{names}{index + 1}" for index in range(granted)),
+            places=ask.places(granted),
             used=used,
             wait=float(wait),
             full=float(full),

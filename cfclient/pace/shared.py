@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import secrets
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -32,6 +33,8 @@ _log = logging.getLogger("cfclient.pace")
 
 # So many places are asked for at once, so that none lies about for long.
 _BATCH: Final = 32
+# So many ended places are kept for a store that cannot be reached; what is forgotten lasts as long as it may.
+_MOST_ENDED: Final = 4096
 # Who tells the store tells it what ended meanwhile as well, so many times at most.
 _ROUNDS: Final = 8
 # After a failure the store is left alone for so many seconds.
@@ -59,6 +62,8 @@ class Ask:
     #: how many places are wanted, and how many have to be left free
     want: int = 0
     least: int = 0
+    #: what the places are called, chosen by who asks: whoever has no answer can give them back all the same
+    names: str = attrs.field(factory=lambda: secrets.token_hex(8))
     #: how long a place lasts at most beyond the window, where its end is never told
     late: float = 60.0
     ended: tuple[Ended, ...] = ()
@@ -66,6 +71,10 @@ class Ask:
     hold: float = 0.0
     #: the service says that no more than so many are left, for so many seconds
     left: tuple[int, float] | None = None
+
+    def places(self, number: int) -> tuple[str, ...]:
+        """The names of the first so many."""
+        return tuple(f"{self.names}:{index + 1}" for index in range(number))
 
 
 @attrs.frozen(kw_only=True)
@@ -151,7 +160,9 @@ class Shared:
         try:
             answer = await self._store.step(ask)
         except BaseException:
-            self._ended = ended + self._ended
+            # It may have been carried out: then nobody else knows of its places.
+            unknown = [(place, -math.inf) for place in ask.places(want)]
+            self._ended = (ended + unknown + self._ended)[-_MOST_ENDED:]
             self._left = self._left or left
             raise
         self._told = hold
@@ -172,9 +183,9 @@ class Shared:
             ConnectionFailed: the store cannot be reached, and no share is left.
         """
         deadline = anyio.current_time() + longest
-        async with self._turns[bulk]:
-            ready = self._ready[bulk]
-            try:
+        turn, ready = self._turns[bulk], self._ready[bulk]
+        try:
+            async with turn:
                 while not ready:
                     held, wait = False, self._without()
                     if wait == 0:
@@ -191,10 +202,12 @@ class Shared:
                         waits(wait)
                         await anyio.sleep(wait)
                 return ready.popleft()
-            finally:
-                if not self._turns[bulk].statistics().tasks_waiting:
-                    while ready:  # those that they were for went away
-                        self.unused(ready.popleft())
+        finally:
+            # Those that they were for went away, also while they waited for their turn: a place that is kept for
+            # the next call would be free for others long before.
+            if not (turn.locked() or turn.statistics().tasks_waiting):
+                while ready:
+                    self.unused(ready.popleft())
 
     async def _asked(self, bulk: bool) -> Answer | None:
         behind = self._turns[bulk].statistics().tasks_waiting
@@ -212,10 +225,10 @@ class Shared:
         store = self._pace.store
         if store is None or store.share is None:
             raise ConnectionFailed("the shared budget cannot be reached", maybe_carried_out=False)
-        # This very call is counted already.
-        if self.window.used() <= max(1, int(self._rate.calls * store.share)):
+        # Those that stand here have a place of the window already, and have not gone.
+        if self.window.used() - self.window.parked < max(1, int(self._rate.calls * store.share)):
             return 0.0
-        return min(_RECOVERY, max(0.001, self.window.refills()[0]))
+        return min(_RECOVERY, max(0.01, self.window.refills()[0]))
 
     def end(self, place: str | None, late: float = 0.0) -> None:
         """The exchange has ended; the store is told with the next step."""

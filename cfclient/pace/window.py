@@ -49,12 +49,14 @@ class Window:
         room: how many of them bulk work leaves free.
     """
 
-    __slots__ = ("_back", "_gone", "_leaders", "_lines", "_timers", "_until", "rate", "room", "under_way")
+    __slots__ = ("_back", "_gone", "_leaders", "_lines", "_timers", "_until", "parked", "rate", "room", "under_way")
 
     def __init__(self, rate: Rate, *, room: int) -> None:
         self.rate: Rate = rate
         self.room: int = room
         self.under_way: int = 0
+        #: how many of these wait for a place of the store that processes share, and have not gone yet
+        self.parked: int = 0
         # When places come back, sorted; those before `_gone` are back already.
         self._back: list[float] = []
         self._gone = 0
