@@ -63,7 +63,7 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         self._early: dict[int, Outcome[T]] = {}
         self._next = 0
         # Tasks that share ordered outcomes take turns: one would wait for more while its own is there.
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
 
     async def __anext__(self) -> Outcome[T]:
         """The next outcome."""
@@ -96,7 +96,7 @@ class _Job(Generic[T]):
             self._source = aiter(actions) if isinstance(actions, AsyncIterable) else iter(actions)
         except TypeError:
             raise InvalidInput.of("actions", actions, "an iterable of actions, or an asynchronous one") from None
-        self._turn = anyio.Lock()
+        self._turn = anyio.Lock(fast_acquire=True)
         self._places = places
         self._stop_on_error = stop_on_error
         self._taken = 0
@@ -154,7 +154,7 @@ async def stream_all(
     An error of the block's own body comes out as itself, not in a group.
     """
     integer("concurrency", concurrency, 1)
-    places = anyio.Semaphore(2 * concurrency)
+    places = anyio.Semaphore(2 * concurrency, fast_acquire=True)
     job: _Job[T] = _Job(backend, actions, places, stop_on_error=stop_on_error)
     send, receive = anyio.create_memory_object_stream[Outcome[T]](concurrency)
     failure: BaseException | None = None

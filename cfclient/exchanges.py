@@ -6,8 +6,6 @@ import ipaddress
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-import attrs
-
 from .bounds import DEFAULT, Bounds, too_large
 from .errors import CloudflareError, ConfigurationError, ConnectionFailed, UnexpectedAnswer
 from .http import Http, Reply, Request
@@ -53,12 +51,12 @@ async def exchanged(
 ) -> Reply:
     """The reply to the request; whatever an adapter raises is an error of ours, without the key in its words.
 
-    An adapter stops reading where the bounds say; of one that did not, the reply is refused here.
+    An adapter stops reading where the request says; of one that did not, the reply is refused here.
 
     The request and the key are made where they are needed: a kept exception keeps the locals of its frames.
     """
     try:
-        return _bounded(await http.exchange(attrs.evolve(request(), max_reply=bounds.size)), bounds)
+        return _bounded(await http.exchange(request()), bounds)
     except ConnectionFailed as error:
         # What an adapter quotes of a foreign error may hold the request.
         words = hidden(error.reason, (key(),))

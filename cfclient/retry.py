@@ -161,6 +161,16 @@ class Retry:
 _Place: TypeAlias = tuple[str, str]
 
 
+@attrs.define
+class _Listed:
+    """What was read of one zone's listing."""
+
+    #: the ids of each page in one text, a line each: ten times smaller than a set, and hardly ever looked at
+    pages: list[str] = attrs.field(factory=list)
+    count: int = 0
+    whole: bool = False
+
+
 class _Known:
     """The ids of records that are known to be there, for the zones listed last."""
 
@@ -168,7 +178,7 @@ class _Known:
     _IDS: Final = 20_000
 
     def __init__(self) -> None:
-        self._zones: OrderedDict[_Place, tuple[set[str], bool]] = OrderedDict()
+        self._zones: OrderedDict[_Place, _Listed] = OrderedDict()
         self._size = 0
         # Apart from the listings: one that was on its way while a record was created lacks it.
         self._own: OrderedDict[_Place, set[str]] = OrderedDict()
@@ -176,14 +186,19 @@ class _Known:
 
     def listed(self, place: _Place, offset: int, page: Page[Record]) -> None:
         """Learns from a page, if it is the first one or the next one of a listing."""
-        ids = self.forget(place)
+        listed = self.forget(place)
         if offset == 0:
-            ids = set()
-        elif offset != len(ids):
+            listed = _Listed()
+        text = "\n".join([record.rec_id for record in page.objs])
+        # What is no id of any service would be two here, and unknown by its own name.
+        if offset != listed.count or text.count("\n") > len(page.objs) - 1 >= 0:
             return
-        ids.update(record.rec_id for record in page.objs)
-        self._zones[place] = ids, not page.has_more
-        self._size += len(ids) + 1
+        if page.objs:
+            listed.pages.append(text)
+            listed.count += len(page.objs)
+        listed.whole = not page.has_more
+        self._zones[place] = listed
+        self._size += listed.count + 1
         while self._size > self._IDS:
             self.forget(next(iter(self._zones)))
 
@@ -199,18 +214,20 @@ class _Known:
             self._own_size -= len(ids)
             self.forget(oldest)
 
-    def forget(self, place: _Place) -> set[str]:
-        """The ids that were known in this zone, which counts as never listed from now on."""
-        if place not in self._zones:
-            return set()
-        ids, _ = self._zones.pop(place)
-        self._size -= len(ids) + 1
-        return ids
+    def forget(self, place: _Place) -> _Listed:
+        """What was known of this zone, which counts as never listed from now on."""
+        listed = self._zones.pop(place, None)
+        if listed is None:
+            return _Listed()
+        self._size -= listed.count + 1
+        return listed
 
     def ids(self, place: _Place) -> frozenset[str] | None:
         """Every id that was known to be in this zone, or None where it was never listed whole."""
-        ids, whole = self._zones.get(place, (set(), False))
-        return frozenset(ids | self._own.get(place, set())) if whole else None
+        listed = self._zones.get(place)
+        if listed is None or not listed.whole:
+            return None
+        return frozenset(ident for page in listed.pages for ident in page.split("\n")) | self._own.get(place, set())
 
 
 @attrs.define

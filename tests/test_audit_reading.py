@@ -92,7 +92,7 @@ async def read(busy: Busy) -> tuple[Record, ...]:
         lambda offset: busy.perform(act.RecLoadAll(ZONE, offset=offset)),
         lambda record: record.rec_id,
         "the records",
-        keep=lambda record: record,
+        keep=iter,
     )
 
 
@@ -131,7 +131,7 @@ async def test_an_insert_at_the_beginning_shows_an_id_twice() -> None:
             entries.insert(0, "a")
         return page
 
-    found = await whole(fetch, str, "the letters", keep=str)
+    found = await whole(fetch, str, "the letters", keep=iter)
 
     assert (("a", "b", "c", "d", "e"), [0, 2, 0, 2, 4, 0, 2]) == (found, asked)
 

@@ -295,8 +295,10 @@ def test_a_signal_during_a_call(
     path.write_text("old")
     perform = Emulator.perform
 
+    sending = iter([sent])
+
     def interrupted(self: Emulator, credentials: Credentials, action: Action[Any]) -> Any:
-        if action.wire_name == at:
+        if action.wire_name == at and (sent := next(sending, None)):
             signal.raise_signal(getattr(signal, sent))
         return perform(self, credentials, action)
 

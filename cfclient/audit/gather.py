@@ -14,9 +14,9 @@ import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
+from operator import attrgetter
 from typing import Final, TypeVar, cast
 
-import anyio
 import attrs
 
 from cfclient import actions as act
@@ -24,7 +24,6 @@ from cfclient import models, shapes
 from cfclient.actions import Action
 from cfclient.backend import Backend, in_bulk
 from cfclient.bulk import Outcomes, stream_all
-from cfclient.errors import CloudflareError
 
 from .model import Check, Exemption, Rule, Summary, Tally, ZoneAudit, ZoneData, judge
 from .model import wanted as wanted_fields
@@ -120,7 +119,7 @@ def audit(
         zones: the zones' names or ids; None for all of the account. Where there is an id among them, or
             None, the account's zones are listed before the block begins. A zone that comes twice is
             audited once.
-        concurrency: how many zones are read at a time, with up to two requests each.
+        concurrency: how many zones are read at a time; of each, first the settings and then the records.
         rules: what to check; `audit.policy.selected` chooses among ours.
         own_rules: rules of your own beside those: what `cfclient.rule` makes, or functions over a `ZoneData`.
         exemptions: what is known of a zone until a day, and is counted apart instead of being a finding.
@@ -189,9 +188,9 @@ async def _resolved(backend: Backend, wanted: tuple[str, ...] | None) -> _Zones:
         return _Zones(wanted, answered=frozenset(wanted))
     listed = await whole(
         lambda offset: backend.perform(act.ZoneLoadMulti(offset=offset)),
-        lambda zone: zone.zone_id,
+        attrgetter("zone_id"),
         "the account's zones",
-        keep=lambda zone: (zone.zone_id, zone.zone_name, zone.user_id, _is_answered(zone)),
+        keep=lambda zones: [(zone.zone_id, zone.zone_name, zone.user_id, _is_answered(zone)) for zone in zones],
     )
     owners = frozenset(owner for _, _, owner, _ in listed if owner)
     answered = frozenset(shapes.canonical(name) for _, name, _, is_answered in listed if is_answered)
@@ -253,36 +252,20 @@ class _WholeZones:
     async def _read(self, name: str) -> ZoneData:
         # The service names the account's zones, so a name may come here that no action takes.
         ask = act.ZoneSettings(name, only=self._only)
-        settings: list[models.ZoneSettings] = []
-        failures: list[CloudflareError] = []
-        records: tuple[models.Record, ...] = ()
-
-        async def read_settings() -> None:
-            try:
-                settings.append(await self.backend.perform(ask))
-            except CloudflareError as error:
-                failures.append(error)
-                tasks.cancel_scope.cancel()
-
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(read_settings)
-            try:
-                records = await self._records(ask.zone, lambda record: record)
-            except CloudflareError as error:
-                failures.append(error)
-                tasks.cancel_scope.cancel()
-        if failures:
-            raise failures[0]
-        data = ZoneData(zone=ask.zone, settings=settings[0], records=records)
+        # One after the other: zones are many, so it is they that are read at once.
+        settings = await self.backend.perform(ask)
+        data = ZoneData(zone=ask.zone, settings=settings, records=await self._records(ask.zone, iter))
+        if not self._follows:
+            return data
         return attrs.evolve(data, beyond=await self._neighbours.beyond(data))
 
-    async def _records(self, zone: str, keep: Callable[[models.Record], K]) -> tuple[K, ...]:
+    async def _records(self, zone: str, keep: Callable[[Iterable[models.Record]], Iterable[K]]) -> tuple[K, ...]:
         return await whole(
             lambda offset: self.backend.perform(act.RecLoadAll(zone, offset=offset)),
-            lambda record: record.rec_id,
+            attrgetter("rec_id"),
             f"the records of {zone}",
             keep=keep,
         )
 
     async def _names(self, zone: str) -> tuple[Entry, ...]:
-        return await self._records(zone, Entry.of)
+        return await self._records(zone, lambda records: map(Entry.of, records))

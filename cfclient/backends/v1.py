@@ -77,7 +77,13 @@ class V1:
 
     async def _exchange(self, action: Action[Any], credentials: Credentials) -> Reply:
         def request() -> Request:
-            return Request(method="POST", url=self._url, headers=_HEADERS, body=wire.form(action, credentials))
+            return Request(
+                method="POST",
+                url=self._url,
+                headers=_HEADERS,
+                body=wire.form(action, credentials),
+                max_reply=self._bounds.size,
+            )
 
         return await exchanged(self._http, request, lambda: credentials.key, self._bounds)
 

@@ -20,13 +20,14 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 import anyio
+import anyio.lowlevel
 import attrs
 
 from cfclient.bounds import too_large
 from cfclient.errors import CloudflareError, ConfigurationError, ConnectionFailed, UnexpectedAnswer
 from cfclient.http import Reply, Request
 
-__all__ = ["ACCEPT", "BadEncoding", "Body", "Meanings", "Timeouts", "answered", "checked_limit", "unquoting"]
+__all__ = ["ACCEPT", "BadEncoding", "Body", "Meanings", "Timeouts", "answered", "checked_limit", "turn", "unquoting"]
 
 #: What a body may be encoded as; it is decoded here, bit by bit, so that a bomb is noticed before it bursts.
 ACCEPT: Final = {"accept-encoding": "gzip, deflate"}
@@ -56,6 +57,15 @@ def checked_limit(limit: int) -> int:
     if limit < 1:
         raise ConfigurationError(f"limit={limit!r}: expected at least 1 connection")
     return limit
+
+
+async def turn(gate: anyio.CapacityLimiter) -> None:
+    """Takes a place, in order; where one is free, without a round of the event loop: the exchange makes its own."""
+    await anyio.lowlevel.checkpoint_if_cancelled()
+    try:
+        gate.acquire_nowait()
+    except anyio.WouldBlock:
+        await gate.acquire()
 
 
 class BadEncoding(Exception):

@@ -15,11 +15,15 @@ from cfclient.errors import MisusedClient
 from cfclient.http import Reply, Request
 from cfclient.loops import Home
 
-from .border import Meanings, Timeouts, answered, checked_limit
+from .border import Meanings, Timeouts, answered, checked_limit, turn
 
 __all__ = ["Pooled"]
 
 C = TypeVar("C")
+
+
+def _perhaps() -> bool:
+    return True
 
 
 class _Closing(Protocol):
@@ -79,15 +83,18 @@ class Pooled(ABC, Generic[C]):
         if self._gate is None:
             self._gate = anyio.CapacityLimiter(math.inf if self._borrowed else self.limit)
         try:
-            async with self._gate:
+            await turn(self._gate)
+            try:
                 self._check()  # it may have been closed during the wait
                 if self._client is None:
                     self._client = self.opened()
                 client = self._client
                 departed()  # the library does not say when
                 return await answered(
-                    lambda request: self.send(client, request), lambda: True, request, self.times.total, self.meanings
+                    lambda request: self.send(client, request), _perhaps, request, self.times.total, self.meanings
                 )
+            finally:
+                self._gate.release()
         finally:
             await self._closed_after_the_last()
 

@@ -128,6 +128,7 @@ class Asking:
             headers=envelope.headers(credentials, body=bool(content)),
             body=content,
             window=window,
+            max_reply=self.bounds.size,
         )
 
     async def _exchange(self, method: str, path: str, content: bytes, result: Any, needs: Permission) -> Envelope[Any]:
