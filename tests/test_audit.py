@@ -162,10 +162,10 @@ async def test_zones_may_be_given_by_their_ids() -> None:
     assert (2, False) == (run.summary.zones_read, run.summary.complete)
 
 
-@pytest.mark.parametrize(("all_settings", "only"), [(False, frozenset({"ssl", "bic"})), (True, None)])
-async def test_only_the_settings_that_rules_look_at_are_asked_for(
-    all_settings: bool, only: frozenset[str] | None
-) -> None:
+@pytest.mark.parametrize(
+    ("all_settings", "only"), [(False, frozenset({"ssl", "bic"})), (True, frozenset(act.SETTINGS))]
+)
+async def test_only_the_settings_that_rules_look_at_are_asked_for(all_settings: bool, only: frozenset[str]) -> None:
     """A service that answers each for itself is asked for no others, unless all are wanted."""
     account = Account({"a.example": 0})
     rule = Rule(
