@@ -348,6 +348,59 @@ async def test_another_principal_looks_for_itself(fake: Fake) -> None:
     assert 2 == fake.lines.count("GET /zones?name=example.com&per_page=50")
 
 
+async def test_a_listing_teaches_names_once_it_is_whole(fake: Fake) -> None:
+    """A name that comes twice, on whichever page, is looked up and ambiguous as ever."""
+    fake.zones = [zone(f"{number}.example", f"{number:032x}") for number in range(1, 60)]
+    fake.zones += [zone("1.example", "f" * 32, account={"id": "b" * 32}), zone("b\u00fccher.example", OTHER)]
+    async with opened(fake) as cf:
+        await cf.zone_load_multi()
+        await cf.fpurge_ts("2.example")
+        early = len([line for line in fake.lines if "name=" in line])
+        await cf.zones().all()
+        fake.asked.clear()
+        await cf.fpurge_ts("3.example")
+        await cf.fpurge_ts("b\u00fccher.example")
+        with pytest.raises(AmbiguousZone):
+            await cf.fpurge_ts("1.example")
+    looked = [line for line in fake.lines if "name=" in line]
+
+    assert (1, ["GET /zones?name=1.example&per_page=50"]) == (early, looked)
+    assert f"POST /zones/{OTHER}/purge_cache" in fake.lines
+
+
+@pytest.mark.parametrize(
+    "offsets",
+    [(50,), (0, 100), (50, 0), (0, 50, 0, 100)],
+    ids=["not from the start", "with a gap", "backwards", "begun anew"],
+)
+async def test_half_a_listing_teaches_nothing(fake: Fake, offsets: tuple[int, ...]) -> None:
+    """For what is missing may have the same name."""
+    fake.zones = [zone(f"{number}.example", f"{number:032x}") for number in range(120)]
+    async with opened(fake) as cf:
+        for offset in offsets:
+            await cf.zone_load_multi(offset=offset)
+        await cf.fpurge_ts("3.example")
+
+    assert "GET /zones?name=3.example&per_page=50" in fake.lines
+
+
+async def test_a_listing_that_says_no_total_or_is_enormous_teaches_nothing(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether it is whole; and names that would be forgotten again are not learnt."""
+    fake.rules["GET", "/zones"] = ok([zone()])
+    async with opened(fake) as cf:
+        await cf.zone_load_multi()
+        await cf.fpurge_ts("example.com")
+    del fake.rules["GET", "/zones"]
+    monkeypatch.setattr("cfclient.backends.v4.zones.LISTED", 0)
+    async with opened(fake) as cf:
+        await cf.zone_load_multi()
+        await cf.fpurge_ts("example.com")
+
+    assert 2 == len([line for line in fake.lines if "name=" in line])
+
+
 async def test_a_name_in_two_accounts_is_ambiguous(fake: Fake) -> None:
     """No zone is taken because it comes first; account, id and status of each are told."""
     fake.zones = [zone(), zone(ident=OTHER, status="pending", account={"id": "b" * 32, "name": "other"})]

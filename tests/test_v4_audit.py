@@ -100,7 +100,7 @@ async def test_what_cannot_be_checked_says_why() -> None:
 
 
 async def test_only_the_settings_that_the_rules_need_are_asked_for() -> None:
-    """One call for each place, one for the records, one to find the zone by its name: the number that is documented."""
+    """One call for each place, and one for the records: the number that is documented."""
     http = Counting(Emulator.demo(zones=1))
     async with opened(http) as cf:
         await audited(cf)
@@ -110,8 +110,8 @@ async def test_only_the_settings_that_the_rules_need_are_asked_for() -> None:
     assert Counter({(ident, place): 1 for place in (*places, "dns_records")}) == Counter(
         {key: count for key, count in http.asked.items() if key[0]}
     )
-    # To list the account's zones, and to look the name up.
-    assert 2 == http.asked["", ""]
+    # To list the account's zones, which says their ids too.
+    assert 1 == http.asked["", ""]
     assert f"all rules take {http.asked.total() - 1} calls for a zone" in PAGE
 
 
@@ -126,6 +126,23 @@ async def test_an_audit_of_all_settings_checks_no_less() -> None:
     assert least.findings == most.findings
     assert most.settings is not None
     assert most.settings.min_tls_version is not None
+
+
+async def test_a_listing_of_all_zones_spares_the_look_ups() -> None:
+    """Of several pages too; zones that are named are looked up, each once."""
+    http = Counting(Emulator.demo(zones=120, limit=None))
+    rules = [rule for rule in RULES if rule.id == "duplicate-record"]
+    async with opened(http) as cf:
+        listed = await audited(cf, rules)
+    calls, http.asked = http.asked, Counter()
+    async with opened(http) as cf, cfclient.audit(cf, list(listed)[:7], rules=rules) as run:
+        named = [zone async for zone in run]
+
+    assert [None] * 127 == [zone.failure for zone in (*listed.values(), *named)]
+    # Three pages, of which all but the last are looked at twice; and the records of each zone.
+    assert (5, 120) == (calls["", ""], sum(count for (_, place), count in calls.items() if place == "dns_records"))
+    assert 125 == calls.total()
+    assert (7, 14) == (http.asked["", ""], http.asked.total())
 
 
 @pytest.mark.parametrize(

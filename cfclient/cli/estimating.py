@@ -3,7 +3,8 @@
 Only where the account's zones are not named, they are listed, each page once.
 
     calls        listing n pages 2n - 1 (`cfclient.audit.reading`); a zone its settings and a page of records,
-                 and on today's Cloudflare one to find its id, and one for each setting that the rules look at
+                 and on today's Cloudflare one for each setting that the rules look at, and one to find its id
+                 unless the zones were listed
     the limit    what is left of the principal's just now, without what bulk work leaves to others
     the end      when the last call may be sent; how long the service takes to answer comes on top
 
@@ -123,6 +124,7 @@ async def estimate(
             one.accounts.append(account.name)
             one.zones += zones
             one.calls += max(0, 2 * pages - 1) + zones * _per_zone(only, of_today=of_today)
+            one.calls += _look_ups(zones, pages, of_today=of_today)
             one.budget = await client.budget()
     egress = None
     if pace is not None and pace.egress is not None:
@@ -152,7 +154,16 @@ def _per_zone(only: frozenset[str] | None, *, of_today: bool) -> int:
         return 2
     from cfclient.backends.v4.settings import calls
 
-    return 2 + calls(only)
+    return 1 + calls(only)
+
+
+def _look_ups(zones: int, pages: int, *, of_today: bool) -> int:
+    """How many zones are looked up by their names: those that no listing has taught."""
+    if not of_today:
+        return 0
+    from cfclient.backends.v4.zones import LISTED
+
+    return 0 if pages and zones <= LISTED else zones
 
 
 def _share(one: _Principal, who: str, pace: Pace | None, egress: Rate | None) -> Share:

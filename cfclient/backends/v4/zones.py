@@ -7,7 +7,8 @@ because it comes first; several raise `AmbiguousZone`, and a zone id in the name
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import attrs
@@ -32,10 +33,12 @@ from .envelope import Info
 from .memory import Memory, Seen
 from .support import Permission
 
-__all__ = ["PER_PAGE", "Zones", "has_more", "unicode_name", "zone_value"]
+__all__ = ["LISTED", "PER_PAGE", "Zones", "has_more", "unicode_name", "zone_value"]
 
 #: the most zones that a page holds
 PER_PAGE: Final = 50
+#: the most zones whose names a listing teaches: of more, the memory would forget them again
+LISTED: Final = 4_000
 _ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -102,11 +105,22 @@ def unicode_name(name: str) -> str:
     return ".".join(map(readable, name.split(".")))
 
 
-def _same(one: str, other: str) -> bool:
+def _written(name: str) -> str | None:
+    """The name as an action has it; None for one that no action takes."""
     try:
-        return domain_name(other) == one
+        return domain_name(name)
     except InvalidInput:
-        return False
+        return None
+
+
+@attrs.frozen
+class _Walk:
+    """A listing of all zones that is under way."""
+
+    #: the last page that was read
+    page: int
+    #: by id
+    names: Mapping[str, str]
 
 
 # -- from version 4's zone to version 1's --------------------------------------------------------------
@@ -241,7 +255,7 @@ class Zones:
         if self._asking.scope.account is not None:
             query["account.id"] = self._asking.scope.account
         envelope = await self._asking.get("/zones", query, result=list[WireZone], needs=Permission.ZONE_READ)
-        return [found for found in envelope.result or () if _same(zone, found.name)]
+        return [found for found in envelope.result or () if _written(found.name) == zone]
 
     async def _find(self, zone: str) -> Seen:
         found = await self._named(zone)
@@ -291,7 +305,32 @@ class Zones:
         found: list[WireZone] = envelope.result or []
         for zone in found:
             self._learn(zone)
+        self._walk(number, found, envelope.result_info)
         return found, envelope.result_info
+
+    def _walk(self, number: int, found: Iterable[WireZone], info: Info | None) -> None:
+        """Learns the names of zones that are listed from the first page to the last, and so need no look-up.
+
+        Not before the last page, since a zone of the same name may come there; a name that comes twice is
+        left to the look-up, which says so.
+        """
+        key = (*self._mine, "listing")
+        before = self._memory.get(key) if number > 1 else _Walk(0, {})
+        self._memory.forget(key)
+        if not isinstance(before, _Walk) or before.page != number - 1:
+            return
+        seen = {**before.names, **{zone.id: zone.name for zone in found}}
+        total = info.total_count if info else None
+        if total is None or len(seen) > LISTED:
+            return
+        if len(seen) < total:
+            self._memory.put(key, _Walk(number, seen))
+            return
+        often = Counter(seen.values())
+        for ident, name in seen.items():
+            known = self._memory.get((*self._mine, "id", ident))
+            if often[name] == 1 and isinstance(known, Seen) and (written := _written(name)):
+                self._memory.put((*self._mine, "name", written), known)
 
     async def count(self, account: str) -> int | None:
         """How many zones of an account are seen; None where the service does not say."""
