@@ -83,6 +83,7 @@ UNKNOWN_USER: Final = "Unknown token or email"
 
 # Today's codes for what the service called so: a key or an e-mail address that is unknown or malformed.
 _UNKNOWN_TO_THEM: Final = frozenset({6003, 9103, 9106, 9107})
+_WRONG_TOKEN: Final = re.compile(r"invalid (access|api) token", re.IGNORECASE)
 
 # Parameters of the request as a whole, and of any action.
 # "_" is what a script library adds to a JSONP request to pass caches by.
@@ -322,7 +323,8 @@ def _in_its_words(error: ApiError, cls: type[Action[Any]] | None) -> ApiError:
 
 def _unauthorized(error: Unauthorized) -> Unauthorized:
     """In the service's words where the credentials are unknown; a permission that is missing is named."""
-    return Unauthorized(UNKNOWN_USER, code="E_UNAUTH") if _UNKNOWN_TO_THEM & set(error.numbers) else error
+    unknown = _UNKNOWN_TO_THEM & set(error.numbers) or _WRONG_TOKEN.search(error.msg)
+    return Unauthorized(UNKNOWN_USER, code="E_UNAUTH") if unknown else error
 
 
 def _behind(error: CloudflareError) -> str:

@@ -100,6 +100,7 @@ async def test_one_gateway_serves_many_accounts(v4: str, emulator: Emulator) -> 
             ]
         ]
         wrong = await ask("user0@example.com", "key-1", a="zone_load_multi")
+        token = await ask("token", "no-such-token", a="zone_load_multi")
         nobody = await ask("ü@example.com", "key-1", a="zone_load_multi")
     seen = [names(reply) for reply in replies]
 
@@ -107,8 +108,8 @@ async def test_one_gateway_serves_many_accounts(v4: str, emulator: Emulator) -> 
     assert all(len(seen[number]) == 1 for number in (1, 2))
     assert not seen[0] & seen[1]
     assert not seen[1] & seen[2]
-    assert [{"result": "error", "msg": "Unknown token or email", "err_code": "E_UNAUTH"}] * 2 == [wrong, nobody]
-    assert ["ok"] * 4 + ["E_UNAUTH"] * 2 == [access.outcome for access in told]
+    assert [{"result": "error", "msg": "Unknown token or email", "err_code": "E_UNAUTH"}] * 3 == [wrong, token, nobody]
+    assert ["ok"] * 4 + ["E_UNAUTH"] * 3 == [access.outcome for access in told]
 
 
 @pytest.mark.anyio

@@ -543,7 +543,8 @@ def test_what_is_remembered_is_bounded() -> None:
     ("reply", "error", "code", "words"),
     [
         (no(401, 10000, "Authentication error"), Unauthorized, "E_UNAUTH", r"Authentication error \(10000\)"),
-        (no(403, 9109, "Invalid access token"), Unauthorized, "E_UNAUTH", "it takes the permission Zone > Zone > Read"),
+        (no(403, 9109, "Invalid access token"), Unauthorized, "E_UNAUTH", r"token \(9109\) \(E_UNAUTH\)$"),
+        (no(403, 9109, "Not allowed"), Unauthorized, "E_UNAUTH", "it takes the permission Zone > Zone > Read"),
         (no(403, 9103, "Unknown X-Auth-Key or X-Auth-Email"), Unauthorized, "E_UNAUTH", r"X-Auth-Email \(9103\) \(E_"),
         (
             no(
@@ -1142,6 +1143,17 @@ async def test_stats_of_a_zone_that_does_not_say_its_plan(fake: Fake, more: dict
 
 def _errors(message: str, **more: Any) -> dict[str, Any]:
     return {"data": None, "errors": [{"message": message, **more}]}
+
+
+async def test_a_key_that_a_function_gives_is_in_no_refusal_of_graphql(fake: Fake) -> None:
+    """Should the service echo it; a refusal may come without data."""
+    body = json.dumps({"errors": [{"message": f"not authorized: {TOKEN}"}]}).encode()
+    fake.rules["POST", "/graphql"] = Reply(status=200, body=body)
+    async with opened(fake, token=lambda: TOKEN) as cf:
+        with pytest.raises(Unauthorized, match=r"not authorized: \*\*\*") as caught:
+            await cf.zone_ips("example.com")
+
+    assert TOKEN not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(

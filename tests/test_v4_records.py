@@ -17,7 +17,7 @@ from cfclient.errors import InvalidInput, UnexpectedAnswer
 from cfclient.http import Reply, Request
 from cfclient.models import RecordType
 from tests.test_v4 import Judge, clock, fake, opened
-from tests.v4fake import ZONE, Fake, no, ok, record
+from tests.v4fake import ZONE, Fake, no, ok, record, zone
 
 pytestmark = pytest.mark.anyio
 
@@ -304,6 +304,13 @@ async def test_a_record_is_read_whole(fake: Fake) -> None:
             None,
         ),
         ({"type_": "CAA", "content": '0 issue "c"'}, '0 issue "c"', None),
+        # As it is written, with the priority; where that is not known, as it came.
+        (
+            {"type_": "URI", "content": '1 "x://y"', "priority": 10, "data": {"weight": 1, "target": "x://y"}},
+            '10 1 "x://y"',
+            10,
+        ),
+        ({"type_": "URI", "content": '1 "x://y"', "priority": 10}, '1 "x://y"', 10),
         ({"type_": "NEW", "content": None}, "", None),
     ],
 )
@@ -336,6 +343,17 @@ def test_what_is_written_as_components_reads_back(data: st.DataObject) -> None:
     drawn = {name: data.draw(_components_of[kind]) for name, kind in DATA[type_]}
 
     assert drawn == _components(type_, _content_of(type_, drawn))
+
+
+async def test_a_zone_whose_name_comes_in_unicode(fake: Fake) -> None:
+    """A name in it is not taken for one below it."""
+    fake.rules["GET", "/zones"] = ok([zone("b\u00fccher.example")])
+    async with opened(fake) as cf:
+        for name in "b\u00fccher.example", "www.b\u00fccher.example", "www":
+            await cf.rec_new("b\u00fccher.example", "A", name, "192.0.2.1")
+
+    own = "xn--bcher-kva.example"
+    assert [own, f"www.{own}", f"www.{own}"] == [fake.body(number)["name"] for number in (1, 2, 3)]
 
 
 # -- edits ---------------------------------------------------------------------------------------------
@@ -373,8 +391,9 @@ async def test_the_proxy_is_switched_where_that_is_said(fake: Fake, on: bool) ->
 
 
 async def test_a_change_of_the_type_is_one_batch(fake: Fake) -> None:
-    """Which keeps comment, tags and proxying; the record has a new id."""
-    made = fake.add(name="www.example.com", proxied=True, comment="kept", tags=["a:b"])
+    """Which keeps comment, tags, proxying and settings; the record has a new id."""
+    settings = {"ipv4_only": True, "flatten_cname": False}
+    made = fake.add(name="www.example.com", proxied=True, comment="kept", tags=["a:b"], settings=settings)
     async with opened(Judge(fake)) as cf:
         edited = await cf.rec_edit("example.com", made["id"], "CNAME", "www", "host.example.net")
 
@@ -385,6 +404,7 @@ async def test_a_change_of_the_type_is_one_batch(fake: Fake) -> None:
                 "comment": "kept",
                 "tags": ["a:b"],
                 "proxied": True,
+                "settings": {"ipv4_only": True},
                 "type": "CNAME",
                 "name": "www.example.com",
                 "ttl": 1,

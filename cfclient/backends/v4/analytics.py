@@ -5,6 +5,7 @@ What the plan does not show is None, or left out: no unique threats and crawlers
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -96,7 +97,6 @@ class _Data(msgspec.Struct):
 
 class _Graph(msgspec.Struct):
     data: _Data | None = None
-    errors: Any = None
 
 
 #: what the words of a GraphQL refusal mean, where its code does not say
@@ -111,21 +111,20 @@ _MEANING: Final = (
 )
 
 
-def _refused(asking: Asking, errors: Any) -> CloudflareError:
+def _refused(action: str, errors: Any, key: str) -> CloudflareError:
     """The error for a refusal; what blames neither the credentials nor their limit blames the input."""
     entries = [entry for entry in errors if isinstance(entry, dict)] if isinstance(errors, list) else []
     code = next((str((entry.get("extensions") or {}).get("code") or "") for entry in entries), "")
-    key = asking.credentials.token if isinstance(asking.credentials.token, str) else ""
     said = "; ".join(str(entry.get("message") or "") for entry in entries)[:500] or "the service gives no reason"
     words = hidden(said, (key,))
     if code == "authz":
-        return Unauthorized(_lacking(words), code="E_UNAUTH", action=asking.name)
+        return Unauthorized(_lacking(words), code="E_UNAUTH", action=action)
     for pattern, cls, name in _MEANING:
         if pattern.search(words):
             if cls is None:
-                return UnexpectedAnswer(f"{asking.name}: the service failed: {words}", status=200, transient=True)
-            return cls(_lacking(words) if cls is Unauthorized else words, code=name, action=asking.name)
-    return InvalidInput(words, code="E_INVLDINPUT", action=asking.name)
+                return UnexpectedAnswer(f"{action}: the service failed: {words}", status=200, transient=True)
+            return cls(_lacking(words) if cls is Unauthorized else words, code=name, action=action)
+    return InvalidInput(words, code="E_INVLDINPUT", action=action)
 
 
 def _lacking(words: str) -> str:
@@ -133,14 +132,13 @@ def _lacking(words: str) -> str:
 
 
 async def _rows(asking: Asking, query: str, variables: Mapping[str, Any]) -> _ZoneRows:
-    found = await asking.query(query, variables, Permission.ANALYTICS_READ)
+    refused = functools.partial(_refused, asking.name)
+    found = await asking.query(query, variables, needs=Permission.ANALYTICS_READ, refused=refused)
     try:
         reply = msgspec.convert(found, _Graph, strict=False)
     except msgspec.ValidationError as error:
         reason = f"{asking.name}: the reply is not of the known shape: {error}"
         raise UnexpectedAnswer(reason, status=200) from None
-    if reply.errors:
-        raise _refused(asking, reply.errors)
     zones = reply.data.viewer.zones if reply.data and reply.data.viewer else None
     if not zones:
         why = _lacking("these credentials see no analytics of this zone")

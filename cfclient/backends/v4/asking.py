@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -103,8 +103,14 @@ class Asking:
         content = msgspec.json.encode(body) if body is not None else b""
         return await self._exchange(method, path, content, result, needs)
 
-    async def query(self, query: str, variables: Mapping[str, Any], needs: Permission) -> Mapping[str, Any]:
-        """The reply to a GraphQL query, whose envelope is another."""
+    async def query(
+        self,
+        query: str,
+        variables: Mapping[str, Any],
+        needs: Permission,
+        refused: Callable[[Any, str], CloudflareError],
+    ) -> Mapping[str, Any]:
+        """The data of the reply to a GraphQL query, whose envelope is another."""
         content = msgspec.json.encode({"query": query, "variables": variables})
         credentials = await self.credentials.settled()
         request = self._request(credentials, "POST", "/graphql", content, "graphql")
@@ -112,6 +118,8 @@ class Asking:
         try:
             if reply.status != 429 and reply.status < 500:
                 found = envelope.graph(self.name, reply, self.bounds)
+                if found is not None and found.get("errors"):
+                    raise refused(found["errors"], credentials.key)
                 if found is not None:
                     return found
             envelope.read(self.name, reply, Any, needs=needs, hide=(credentials.key,), bounds=self.bounds)

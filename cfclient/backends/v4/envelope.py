@@ -88,7 +88,8 @@ def graph(action: str, reply: Reply, bounds: Bounds = DEFAULT) -> Mapping[str, A
         raise UnexpectedAnswer(f"{action}: {error}", status=reply.status, transient=reply.status >= 500) from None
     except NOT_JSON:
         return None
-    return data if isinstance(data, dict) and "data" in data else None
+    known = isinstance(data, dict) and ("data" in data or (data.get("errors") and "success" not in data))
+    return data if known else None
 
 
 # -- what the service's codes mean ---------------------------------------------------------------------
@@ -110,6 +111,8 @@ _WORDS: Final[Mapping[int, str]] = types.MappingProxyType(
     {**dict.fromkeys(NO_ZONE, "Invalid zone."), **dict.fromkeys(NO_RECORD, "Invalid record id.")}
 )
 
+#: 9109 is said of a token that is wrong, and of one that may not do this
+_WRONG_TOKEN: Final = re.compile(r"invalid (access|api) token", re.IGNORECASE)
 _PERMISSION_WORDS = re.compile(r"permission|not allowed|forbidden|unauthorized", re.IGNORECASE)
 
 
@@ -166,9 +169,14 @@ def _refused(action: str, status: int, errors: list[Mapping[str, Any]], hide: It
     return error
 
 
+def is_unknown_caller(error: ApiError) -> bool:
+    """Whether it is not known who asks, whatever that one may do."""
+    return bool(_UNKNOWN_CALLER & set(error.numbers)) or _WRONG_TOKEN.search(error.msg) is not None
+
+
 def _lacking(error: ApiError, status: int, needs: Permission) -> ApiError:
     """The same, naming the permission that is missing where it is one."""
-    if _UNKNOWN_CALLER & set(error.numbers):
+    if is_unknown_caller(error):
         return error
     if status == 403 or (isinstance(error, Unauthorized) and _PERMISSION_WORDS.search(error.msg)):
         error.msg += f"; it takes the permission {needs.value}"

@@ -25,7 +25,7 @@ from cfclient.models import Page, Record, RecordProps, RecordType
 from .asking import Asking
 from .envelope import DUPLICATE
 from .support import Permission
-from .zones import Reference, Zones, has_more, unicode_name
+from .zones import Reference, Zones, has_more, unicode_name, written
 
 __all__ = ["DATA", "PER_PAGE", "body_of", "create", "delete", "edit", "load_all", "record_value"]
 
@@ -49,6 +49,12 @@ class WireRecord(msgspec.Struct, gc=False):
     data: msgspec.Raw = msgspec.Raw()
     comment: str | None = None
     tags: list[str] | None = None
+
+
+class _Edited(WireRecord):
+    """A record that may be replaced by one of another type, with all that is to survive it."""
+
+    settings: dict[str, Any] | None = None
 
 
 # -- components ----------------------------------------------------------------------------------------
@@ -179,11 +185,13 @@ def _plain_number(text: str) -> int | float:
 
 def _owner(action: RecNew | RecEdit, zone: Reference, name: str) -> str:
     """The absolute name; a relative one where the zone's own name is not known, which the service completes."""
+    # The action has it in Punycode, whatever the service has.
+    own = zone.name and (written(zone.name) or zone.name)
     if name in {action.zone, "@"}:
-        return zone.name or "@"
-    if zone.name is None or name == zone.name or name.endswith(f".{zone.name}"):
+        return own or "@"
+    if own is None or name == own or name.endswith(f".{own}"):
         return name
-    return f"{name}.{zone.name}"
+    return f"{name}.{own}"
 
 
 def body_of(action: RecNew | RecEdit, zone: Reference) -> dict[str, Any]:
@@ -249,6 +257,13 @@ def _srv(record: WireRecord) -> tuple[str, int | None]:
     return " ".join(map(_number_text, parts)), None if priority is None else int(priority)
 
 
+def _uri(record: WireRecord, prio: int | None) -> str:
+    """The content of a URI record as it is written: with the priority, which the service keeps beside the rest."""
+    data = {"priority": prio, **_data(record)}
+    known = all(data.get(name) is not None for name, _ in DATA[RecordType.URI])
+    return _content_of(RecordType.URI, data) if known else record.content or ""
+
+
 def record_value(record: WireRecord, zone: str | None, *, lock: bool | None = None) -> Record:
     """The record as version 1 has it.
 
@@ -260,7 +275,9 @@ def record_value(record: WireRecord, zone: str | None, *, lock: bool | None = No
     content, prio = record.content, None if record.priority is None else int(record.priority)
     if record.type is RecordType.SRV:
         content, prio = _srv(record)
-    elif record.type is not RecordType.MX and record.type is not RecordType.URI:
+    elif record.type is RecordType.URI:
+        content = _uri(record, prio)
+    elif record.type is not RecordType.MX:
         prio = None
     if not content:
         content = _content_of(record.type, _data(record)) if record.type in DATA else ""
@@ -331,27 +348,27 @@ async def edit(asking: Asking, zones: Zones, action: RecEdit) -> Record:
     body = body_of(action, zone)
     path = f"/zones/{zone.id}/dns_records/{action.id}"
     try:
-        envelope = await asking.send("PATCH", path, body, result=WireRecord, needs=Permission.DNS_EDIT)
+        envelope = await asking.send("PATCH", path, body, result=_Edited, needs=Permission.DNS_EDIT)
     except InvalidInput as refused:
         # Most likely a wrong value; but so is another type answered, whose code nobody has written down.
         if DUPLICATE & set(refused.numbers):
             raise
         old = await _unlike(asking, path, body["type"], refused)
     else:
-        changed: WireRecord | None = envelope.result
+        changed: _Edited | None = envelope.result
         if changed is None or changed.type.value == body["type"]:
             return _shown(asking, changed, zone)
         old = changed
     return _shown(asking, await _replaced(asking, zone, old, body), zone)
 
 
-async def _unlike(asking: Asking, path: str, type_: str, refused: InvalidInput) -> WireRecord:
+async def _unlike(asking: Asking, path: str, type_: str, refused: InvalidInput) -> _Edited:
     """The record that is of another type than the edit says; raises the refusal where it is not."""
     try:
-        envelope = await asking.get(path, result=WireRecord, needs=Permission.DNS_READ)
+        envelope = await asking.get(path, result=_Edited, needs=Permission.DNS_READ)
     except InvalidInput:
         raise refused from None
-    found: WireRecord | None = envelope.result
+    found: _Edited | None = envelope.result
     if found is None or found.type.value == type_:
         raise refused
     return found
@@ -361,15 +378,20 @@ class _Batch(msgspec.Struct):
     posts: list[WireRecord] | None = None
 
 
-async def _replaced(asking: Asking, zone: Reference, old: WireRecord, body: dict[str, Any]) -> WireRecord | None:
+async def _replaced(asking: Asking, zone: Reference, old: _Edited, body: dict[str, Any]) -> WireRecord | None:
     """The record of the new type in the place of the old one, in one transaction; its id is a new one."""
     kept: dict[str, Any] = {}
     if old.comment:
         kept["comment"] = old.comment
     if old.tags:
         kept["tags"] = old.tags
-    if old.proxied is not None and RecordType(body["type"]) in PROXIABLE:
+    proxiable = RecordType(body["type"]) in PROXIABLE
+    if proxiable and old.proxied is not None:
         kept["proxied"] = old.proxied
+    # Of the CNAME alone is that it is flattened, and it is no CNAME any more, or was none.
+    settings = {name: value for name, value in (old.settings or {}).items() if name != "flatten_cname"}
+    if proxiable and settings:
+        kept["settings"] = settings
     envelope = await asking.send(
         "POST",
         f"/zones/{zone.id}/dns_records/batch",

@@ -33,7 +33,7 @@ from .envelope import Info
 from .memory import Memory, Seen
 from .support import Permission
 
-__all__ = ["LISTED", "PER_PAGE", "Zones", "has_more", "unicode_name", "zone_value"]
+__all__ = ["LISTED", "PER_PAGE", "Zones", "has_more", "unicode_name", "written", "zone_value"]
 
 #: the most zones that a page holds
 PER_PAGE: Final = 50
@@ -105,7 +105,7 @@ def unicode_name(name: str) -> str:
     return ".".join(map(readable, name.split(".")))
 
 
-def _written(name: str) -> str | None:
+def written(name: str) -> str | None:
     """The name as an action has it; None for one that no action takes."""
     try:
         return domain_name(name)
@@ -255,7 +255,7 @@ class Zones:
         if self._asking.scope.account is not None:
             query["account.id"] = self._asking.scope.account
         envelope = await self._asking.get("/zones", query, result=list[WireZone], needs=Permission.ZONE_READ)
-        return [found for found in envelope.result or () if _written(found.name) == zone]
+        return [found for found in envelope.result or () if written(found.name) == zone]
 
     async def _find(self, zone: str) -> Seen:
         found = await self._named(zone)
@@ -329,8 +329,8 @@ class Zones:
         often = Counter(seen.values())
         for ident, name in seen.items():
             known = self._memory.get((*self._mine, "id", ident))
-            if often[name] == 1 and isinstance(known, Seen) and (written := _written(name)):
-                self._memory.put((*self._mine, "name", written), known)
+            if often[name] == 1 and isinstance(known, Seen) and (own := written(name)):
+                self._memory.put((*self._mine, "name", own), known)
 
     async def count(self, account: str) -> int | None:
         """How many zones of an account are seen; None where the service does not say."""
