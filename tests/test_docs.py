@@ -17,8 +17,6 @@ from cfclient import errors
 from tests import documents
 from tests.documents import PAGES, ROOT, Block, Command, Terminal, Warm, blocks, commands
 
-README = (ROOT / "README.md").read_text()
-
 #: whole pages that another test runs
 ELSEWHERE = {
     "docs/gateway.md": "tests/test_docs_gateway.py runs it, with openssl and a server of its own",
@@ -144,16 +142,17 @@ def test_output_that_differs_is_noticed() -> None:
     assert not documents.matches("a", "a\nb\n")
 
 
-def shown(language: str, words: str) -> str:
-    """The README's block in this language that has these words."""
-    return next(block.text for block in blocks(PAGES[0]) if block.language == language and words in block.text)
+def shown(page: str, language: str, words: str) -> str:
+    """The block of a page in this language that has these words."""
+    found = blocks(ROOT / "docs" / page)
+    return next(block.text for block in found if block.language == language and words in block.text)
 
 
 def test_the_tree_of_errors_is_the_tree() -> None:
     """Every class, under its parent."""
     levels: dict[int, str] = {}
     found: dict[str, str] = {}
-    for line in shown("", "CloudflareError").splitlines():
+    for line in shown("reference/errors.md", "", "CloudflareError").splitlines():
         match = re.match(r"([│├└─ ]*)(\w+)", line)
         assert match is not None
         depth = len(match[1]) // 4
@@ -171,7 +170,7 @@ def test_the_profile_shown_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     stored = tmp_path / "cfclient" / "config.toml"
     stored.parent.mkdir()
     stored.touch(mode=0o600)
-    stored.write_text(shown("toml", "[profiles"))
+    stored.write_text(shown("howto/connecting.md", "toml", "[profiles"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     from cfclient.connect import settings
 
@@ -180,7 +179,7 @@ def test_the_profile_shown_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_the_accounts_shown_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are read as they stand."""
-    (tmp_path / "accounts.toml").write_text(shown("toml", "[accounts"))
+    (tmp_path / "accounts.toml").write_text(shown("howto/auditing.md", "toml", "[accounts"))
     monkeypatch.setenv("ACME_KEY", "key")
     (account,) = cfclient.read_accounts(tmp_path / "accounts.toml")
 
@@ -189,13 +188,25 @@ def test_the_accounts_shown_are_some(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_every_action_is_listed() -> None:
     """By the name of its method."""
+    page = (ROOT / "docs" / "howto" / "asking.md").read_text(encoding="utf-8")
     for action in cfclient.ACTIONS:
-        assert f"`{'async_' if action == 'async' else action}`" in README
+        assert f"`{'async_' if action == 'async' else action}`" in page
 
 
 def test_every_extra_is_listed() -> None:
-    """In the README's table."""
+    """In the table of what to install."""
+    page = (ROOT / "docs" / "howto" / "install.md").read_text(encoding="utf-8")
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    cells = [line.split("|")[1] for line in README.splitlines() if line.startswith("| `")]
+    cells = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
 
     assert set() == set(extras) - {name for cell in cells for name in re.findall(r"`([\w-]+)`", cell)}
+
+
+def test_the_readme_is_one_screen_of_why_and_four_examples() -> None:
+    """It links to the rest, and every link leads somewhere."""
+    text = PAGES[0].read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", text)
+
+    assert len(text.splitlines()) <= 150
+    assert len(links) >= 20
+    assert [] == [link for link in links if not (ROOT / link).exists()]
