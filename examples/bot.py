@@ -192,12 +192,17 @@ class Bot:
         self._db.execute("DELETE FROM attacks WHERE zone = ?", (zone,))
 
 
+def network(text: str) -> Network:
+    """10.1.2.3/8 is 10.0.0.0/8: whoever names an address means the network around it."""
+    return ipaddress.ip_network(text, strict=False)
+
+
 async def main() -> None:
     """Turn after turn, until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("zones", nargs="+", metavar="zone")
     parser.add_argument("--state", type=Path, required=True, help="the database of its bans")
-    parser.add_argument("--own", type=ipaddress.ip_network, action="append", default=[], help="a network of your own")
+    parser.add_argument("--own", type=network, action="append", default=[], help="a network of your own")
     parser.add_argument("--hits", type=int, default=10, help="hits of a threat within the hour that make a ban (10)")
     parser.add_argument("--hours", type=float, default=24, help="how long a ban lasts (24)")
     parser.add_argument("--attack", type=int, default=10_000, help="hits of all threats that are an attack (10,000)")
@@ -216,12 +221,13 @@ async def main() -> None:
         async with cfclient.connect() as cf:
             bot = Bot(cf, database, options)
             turns = 0
-            await bot.reconcile()
             while not options.turns or turns < options.turns:
                 if turns:
                     await asyncio.sleep(options.every)
                 turns += 1
                 try:
+                    if turns == 1:
+                        await bot.reconcile()  # what an earlier run wanted comes first
                     await bot.turn()
                 except Exception:  # law 3
                     log.exception("this turn failed; the next one tries again")
@@ -229,4 +235,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except cfclient.ConfigurationError as error:
+        raise SystemExit(f"bot: {error}") from None

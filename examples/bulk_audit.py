@@ -37,9 +37,11 @@ async def main(target: Path, names: list[str] | None) -> int:
 if __name__ == "__main__":
     if len(sys.argv) not in {2, 3}:
         sys.exit("usage: bulk_audit.py FINDINGS.csv [ZONES.txt]")
-    listed = Path(sys.argv[2]).read_text(encoding="utf-8").split() if len(sys.argv) == 3 else None
     try:
+        listed = Path(sys.argv[2]).read_text(encoding="utf-8").split() if len(sys.argv) == 3 else None
         code = asyncio.run(main(Path(sys.argv[1]), listed))
-    except cfclient.CloudflareError as error:
+    except (cfclient.CloudflareError, OSError) as error:
         sys.exit(f"bulk_audit: {error}")
+    except KeyboardInterrupt:
+        sys.exit("bulk_audit: interrupted; the file has the zones that were read until then")
     sys.exit(code)

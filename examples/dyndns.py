@@ -18,6 +18,7 @@ import signal
 from typing import cast
 
 import httpx
+import idna
 
 import cfclient
 
@@ -35,11 +36,17 @@ async def current_address(ask: str) -> str:
     return str(address)
 
 
+def plain(name: str) -> str:
+    """A name in the one form in which names compare: in small letters, without its final dot, umlauts as xn--."""
+    labels = name.lower().rstrip(".").split(".")
+    return ".".join(label if label.isascii() else idna.encode(label, uts46=True).decode() for label in labels)
+
+
 async def update(cf: cfclient.Client, zone: str, name: str, address: str, ttl: int) -> str:
     """Sees to it that the record has this address; what was done."""
     kind = "AAAA" if ":" in address else "A"
-    absolute = zone if name == "@" else f"{name}.{zone}"
-    found = [record async for record in cf.records(zone) if (record.name, record.type) == (absolute, kind)]
+    absolute = plain(zone if name == "@" else f"{name}.{zone}")
+    found = [record async for record in cf.records(zone) if (plain(record.name), record.type) == (absolute, kind)]
     if any(record.content == address for record in found):
         return "kept"
     if found:
@@ -88,4 +95,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except cfclient.ConfigurationError as error:
+        raise SystemExit(f"dyndns: {error}") from None

@@ -86,6 +86,27 @@ def test_the_bulk_audit_says_what_is_wrong(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("bulk_audit.py", ["{tmp}/all.csv"], "no token is given"),
+        ("bulk_audit.py", ["{tmp}/all.csv", "{tmp}/none.txt"], "No such file or directory"),
+        ("dyndns.py", ["example.com", "home", "--ask", "http://127.0.0.1:9/"], "no token is given"),
+        ("bot.py", ["example.com", "--state", "{tmp}/bot.sqlite", "--own", "10.1.2.3/8"], "no token is given"),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(name: str, arguments: list[str], words: str, tmp_path: Path) -> None:
+    """By each program, before it does anything."""
+    command = [sys.executable, str(EXAMPLES / name), *(word.format(tmp=tmp_path) for word in arguments)]
+    bare = {key: value for key, value in environment("").items() if not key.startswith("CFCLIENT_")}
+    bare["XDG_CONFIG_HOME"] = str(tmp_path)
+    done = subprocess.run(command, env=bare, capture_output=True, text=True, check=False, timeout=60)
+
+    assert (1, 1) == (done.returncode, len(done.stderr.splitlines()))
+    assert done.stderr.startswith(f"{name.removesuffix('.py')}: ")
+    assert words in done.stderr
+
+
 # -- dynamic DNS --------------------------------------------------------------------------------------
 
 
@@ -114,7 +135,11 @@ def address_page(answers: list[str]) -> Iterator[str]:
             thread.join()
 
 
-def test_a_dynamic_record_follows_the_address() -> None:
+@pytest.mark.parametrize(
+    ("zone", "name", "absolute"),
+    [("example.com", "home", "home.example.com"), ("Example.COM", "Bücher", "xn--bcher-kva.example.com")],
+)
+def test_a_dynamic_record_follows_the_address(zone: str, name: str, absolute: str) -> None:
     """Created, kept, changed; a page that answers nonsense changes nothing, and ends nothing."""
     emulator = cfclient.Emulator.from_json({"accounts": [{"zones": [{"zone_name": "example.com"}]}]})
     answers = ["8.8.8.8", "8.8.8.8", "an error page", "9.9.9.9"]
@@ -122,14 +147,14 @@ def test_a_dynamic_record_follows_the_address() -> None:
     with (
         serving(gateway(emulator.connect)) as url,
         address_page(answers) as page,
-        running(url, "dyndns.py", "example.com", "home", "--ask", page, "--every", "0.05") as program,
+        running(url, "dyndns.py", zone, name, "--ask", page, "--every", "0.05") as program,
     ):
         seen = [line_with(program, words) for words in ("created", "kept", "not this time", "changed: 9.9.9.9")]
     (account,) = emulator.accounts
     (record,) = account.sites[0].records
 
     assert len(seen) == 4
-    assert ("home.example.com", "A", "9.9.9.9", 120) == (record.name, record.type, record.content, record.ttl)
+    assert (absolute, "A", "9.9.9.9", 120) == (record.name, record.type, record.content, record.ttl)
     assert program.returncode == 0
 
 
