@@ -53,12 +53,17 @@ def instrument(
         raise ConfigurationError('telemetry needs one more package: pip install "cfclient-async[otel]"') from None
 
     tracer = trace.get_tracer("cfclient", __version__, tracer_provider, schema_url=_SCHEMA)
-    durations = metrics.get_meter("cfclient", __version__, meter_provider, schema_url=_SCHEMA).create_histogram(
-        "http.client.request.duration",
-        unit="s",
-        description="Duration of HTTP client requests.",
-        explicit_bucket_boundaries_advisory=_BUCKETS,
-    )
+    meter = metrics.get_meter("cfclient", __version__, meter_provider, schema_url=_SCHEMA)
+    try:
+        durations = meter.create_histogram(
+            "http.client.request.duration",
+            unit="s",
+            description="Duration of HTTP client requests.",
+            explicit_bucket_boundaries_advisory=_BUCKETS,
+        )
+    except TypeError:
+        newer = 'telemetry needs opentelemetry-api 1.30 or newer: pip install "cfclient-async[otel]"'
+        raise ConfigurationError(newer) from None
     failed = trace.Status(trace.StatusCode.ERROR)
 
     def hook(attempt: Attempt) -> None:

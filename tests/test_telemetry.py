@@ -7,7 +7,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import attrs
@@ -306,3 +306,18 @@ def test_without_the_package_the_error_names_the_extra(monkeypatch: pytest.Monke
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(ConfigurationError, match=re.escape('pip install "cfclient-async[otel]"')):
         cfclient.instrument()
+
+
+def test_a_package_that_is_too_old_is_told() -> None:
+    """Before 1.30 a histogram took no advice on its buckets."""
+
+    class Old:
+        def get_meter(self, *_: Any, **__: Any) -> Old:
+            return self
+
+        def create_histogram(self, name: str, unit: str = "", description: str = "") -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"telemetry needs opentelemetry-api 1\.30 or newer"):
+        cfclient.instrument(meter_provider=cast("Any", Old()))
+
+    assert [] == onlookers

@@ -58,7 +58,7 @@ class _Loop:
     def __init__(self) -> None:
         self.windows: dict[tuple[object, ...], Window] = {}
         #: changes when windows are forgotten
-        self.edition = 0
+        self.edition: int = 0
         self._tidy = 1024
         # What anyio would ask, found once. Where trio is a guest of asyncio, there is a loop and no task of it.
         self.clock: Callable[[], float] = anyio.current_time
@@ -118,7 +118,7 @@ class Pacing:
         #: how many calls of this client wait for their turn
         self.waiting = 0
         #: whether the hook knows that some wait
-        self.told = False
+        self.told: bool = False
         self._named_one = principal is not None or isinstance(credentials.token, str) or credentials.email is not None
         self.store: Store | None = None
         if pace.store is not None:
