@@ -83,10 +83,18 @@ class Client:
         return wire.write(action, await self._backend.perform(action))
 
     def acting_as(self, credentials: Credentials) -> Client:
-        """A client for another account over the same connections: cheap enough for every web request."""
+        """A client for another account over the same connections: cheap enough for every web request.
+
+        May be called in any thread; what it gives is for the event loop of this client.
+
+        Raises:
+            MisusedClient: the client is closed, or was made around one backend.
+            ConfigurationError: these are no credentials, or the service does not take their kind.
+        """
         if self._connect is None:
             raise MisusedClient("this client was made around one backend, so it cannot act as another account")
-        self._home.check()
+        # Only calls belong to the event loop: web frameworks run plain functions in threads.
+        self._home.check_open()
         if not isinstance(credentials, Credentials):
             given = type(credentials).__name__
             raise ConfigurationError(f"credentials: expected cfclient.Credentials(email, token), got {given}")
@@ -214,7 +222,7 @@ class Client:
         return await self.perform(act.ZoneIps(zone, hours=hours, visitor_class=visitor_class, geo=geo))
 
     async def ip_lkup(self, ip: str | ipaddress.IPv4Address | ipaddress.IPv6Address) -> models.ThreatScore:
-        """The threat score of an address (§3.6), on a logarithmic scale; None where it has none."""
+        """The threat score of an address (§3.6), on a logarithmic scale; its `score` is None where it has none."""
         return await self.perform(act.IpLkup(ip))
 
     async def zone_settings(self, zone: str, *, only: Iterable[str] | None = None) -> models.ZoneSettings:

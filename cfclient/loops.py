@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from anyio import NoEventLoopError
 from anyio.lowlevel import RunVar
 
 from .errors import MisusedClient
@@ -24,6 +25,8 @@ _run: RunVar[object] = RunVar("cfclient_run")
 def _current_run() -> object:
     try:
         return _run.get()
+    except NoEventLoopError:
+        raise MisusedClient("no event loop runs here: await this within asyncio.run(...) or trio.run(...)") from None
     except LookupError:
         mark = object()
         _run.set(mark)
@@ -38,10 +41,15 @@ class Home:
         self._run: object | None = None
         self.closed = False
 
+    def check_open(self) -> None:
+        """Raises `MisusedClient` when closed; in any thread."""
+        if self.closed:
+            raise self._is_closed()
+
     def check(self) -> None:
         """Raises `MisusedClient` when closed, or in another event loop than the first one."""
         if self.closed:
-            raise MisusedClient(f"this {self._what} is closed: open a new one")
+            raise self._is_closed()
         run = _current_run()
         if self._run is None:
             self._run = run
@@ -50,3 +58,6 @@ class Home:
                 f"this {self._what} was opened in another event loop, and its connections belong to that one: "
                 f"open one {self._what} in each loop (every asyncio.run() is a new loop)"
             )
+
+    def _is_closed(self) -> MisusedClient:
+        return MisusedClient(f"this {self._what} is closed: open a new one")

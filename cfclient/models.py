@@ -1,7 +1,7 @@
 """What the service answers, as frozen values; the API's own field names, Python's types.
 
 Nothing here does I/O and nothing here knows JSON: the small markers inside `Annotated` only name the
-form that a value has on the wire (`"300"`, `0`, milliseconds), and `wire.py` carries the forms out.
+form that a value has on the wire (`"300"`, `0`, milliseconds), and `plain.py` carries the forms out.
 
 Three rules hold for every class:
 

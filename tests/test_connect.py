@@ -555,6 +555,14 @@ def test_another_event_loop_is_a_clear_error() -> None:
     anyio.run(second, backend="trio")
 
 
+def test_no_event_loop_is_a_clear_error() -> None:
+    """Where a coroutine is driven by something else."""
+    call = cfclient.Client(cfclient.emulator(zones=1).connect()).zone_load_multi()
+
+    with pytest.raises(MisusedClient, match="no event loop runs here: await this within"):
+        call.send(None)
+
+
 @pytest.mark.anyio
 async def test_a_client_around_any_backend() -> None:
     """Which can act as nobody else, since it was not made from credentials."""
@@ -582,6 +590,20 @@ async def test_another_account_of_the_emulator() -> None:
     async with cfclient.connect("emulator:?zones=1") as cf:
         with pytest.raises(cfclient.Unauthorized, match="Unknown token or email"):
             await cf.acting_as(Credentials(DEMO.email, "wrong")).zone_load_multi()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("pace", [None, cfclient.Pace()])
+async def test_another_account_is_chosen_in_a_thread(pace: cfclient.Pace | None) -> None:
+    """As a web framework does with what a handler depends on, where that is a plain function."""
+    fake = Fake()
+    async with cfclient.connect(token="one", http=cast("Any", fake), pace=pace) as cf:
+        other = await anyio.to_thread.run_sync(cf.acting_as, Credentials(None, "another"))
+        await other.zone_load_multi()
+
+    assert 1 == len(fake.lines)
+    with pytest.raises(MisusedClient, match="is closed"):
+        await anyio.to_thread.run_sync(cf.acting_as, Credentials(None, "another"))
 
 
 @pytest.mark.anyio
