@@ -17,15 +17,17 @@ stands beside the key or before it; the last place is what Cloudflare's own SDK 
 from __future__ import annotations
 
 import difflib
+import functools
 import logging
 import os
 import sys
 import time
 import tomllib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, ParamSpec
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
@@ -33,7 +35,7 @@ import attrs
 from .backend import Backend, Connect, Credentials, Token
 from .bounds import DEFAULT, Bounds
 from .client import Client
-from .errors import CloudflareError, ConfigurationError, InvalidInput
+from .errors import CloudflareError, ConfigurationError, InvalidInput, MisusedClient
 from .http import Http
 from .http.chosen import Chosen, chosen
 from .loops import Home
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from .backends.emulator import Emulator
 
 _log = logging.getLogger("cfclient.connect")
+
+P = ParamSpec("P")
 
 __all__ = ["Settings", "config_path", "connect", "emulator", "emulator_at", "emulator_options", "settings"]
 
@@ -410,6 +414,42 @@ def _patient(make: Connect, policy: Retry, holds: Holds) -> Connect:
     return connected
 
 
+class _Block(AbstractAsyncContextManager[Client, bool | None]):
+    """What `connect` gives: a block around a client, entered once."""
+
+    def __init__(self, block: AbstractAsyncContextManager[Client, bool | None]) -> None:
+        self._block = block
+        self._entered = False
+
+    async def __aenter__(self) -> Client:
+        if self._entered:
+            raise MisusedClient("this block was entered already: call cfclient.connect(...) again")
+        self._entered = True
+        return await self._block.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, frames: TracebackType | None
+    ) -> bool | None:
+        return await self._block.__aexit__(kind, error, frames)
+
+    if not TYPE_CHECKING:  # to a type checker every name would be there
+
+        def __getattr__(self, name):  # noqa: ANN001, ANN204  for the same reason
+            how = f"`async with cfclient.connect(...) as cf:`, and then `cf.{name}`"
+            raise AttributeError(f"connect(...) is no client yet, but a block: {how}")
+
+
+def _as_block(
+    make: Callable[P, AbstractAsyncContextManager[Client, bool | None]],
+) -> Callable[P, AbstractAsyncContextManager[Client, bool | None]]:
+    @functools.wraps(make)
+    def block(*args: P.args, **kwargs: P.kwargs) -> AbstractAsyncContextManager[Client, bool | None]:
+        return _Block(make(*args, **kwargs))
+
+    return block
+
+
+@_as_block
 @asynccontextmanager
 async def connect(
     url: str | Connect | None = None,

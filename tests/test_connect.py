@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, cast
 
@@ -553,6 +554,50 @@ def test_another_event_loop_is_a_clear_error() -> None:
     asyncio.run(first())
     asyncio.run(second())
     anyio.run(second, backend="trio")
+
+
+def test_a_block_that_was_not_entered_says_so() -> None:
+    """Instead of naming a class of Python's that has no such attribute."""
+    block: Any = cfclient.connect("emulator:?zones=1")
+
+    with pytest.raises(
+        AttributeError, match=r"a block: `async with cfclient.connect\(\.\.\.\) as cf:`, and then `cf.zones`"
+    ):
+        block.zones()
+    assert not hasattr(block, "zones")
+
+
+@pytest.mark.anyio
+async def test_a_block_is_entered_once() -> None:
+    """A second time is told, while it is open and after."""
+    block = cfclient.connect("emulator:?zones=1")
+
+    async with block as cf:
+        with pytest.raises(MisusedClient, match=r"was entered already: call cfclient.connect\(\.\.\.\) again"):
+            await block.__aenter__()
+        assert 1 == len(await cf.zones().all())
+    with pytest.raises(MisusedClient, match="was entered already"):
+        async with block:
+            pass
+
+
+@pytest.mark.anyio
+async def test_a_client_lives_as_long_as_an_object() -> None:
+    """By an exit stack; it may be closed in another task than it was opened in, as fixtures are."""
+    stack = AsyncExitStack()
+    opened: list[cfclient.Client] = []
+
+    async def open_it() -> None:
+        opened.append(await stack.enter_async_context(cfclient.connect("emulator:?zones=1")))
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(open_it)
+    assert 1 == len(await opened[0].zones().all())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stack.aclose)
+
+    with pytest.raises(MisusedClient, match="is closed"):
+        await opened[0].zone_load_multi()
 
 
 def test_no_event_loop_is_a_clear_error() -> None:
