@@ -117,19 +117,19 @@ class _Job(Generic[T]):
             self._taken += 1
             return self._taken - 1, action
 
+    async def _outcome(self, index: int, action: Action[T]) -> Outcome[T]:
+        try:
+            return Outcome(index=index, action=action, answer=await self._backend.perform(action))
+        except CloudflareError as error:
+            self._stopped = self._stopped or self._stop_on_error
+            return Outcome(index=index, action=action, error=error)
+
     async def work(self, send: MemoryObjectSendStream[Outcome[T]]) -> None:
         in_bulk.set(True)
         async with send:
             while (taken := await self._take()) is not None:
-                index, action = taken
-                outcome: Outcome[T]
-                try:
-                    answer = await self._backend.perform(action)
-                    outcome = Outcome(index=index, action=action, answer=answer)
-                except CloudflareError as error:
-                    self._stopped = self._stopped or self._stop_on_error
-                    outcome = Outcome(index=index, action=action, error=error)
-                await send.send(outcome)
+                # No local holds an outcome: it would live on here until the next one is there.
+                await send.send(await self._outcome(*taken))
 
 
 @asynccontextmanager
