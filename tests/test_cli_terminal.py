@@ -270,6 +270,24 @@ def test_the_key_that_is_typed_is_the_one_that_is_used(
     assert "other-key" not in "".join(capsys.readouterr())
 
 
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [("http://192.0.2.1/client/v4", "unencrypted"), ("ftp://a.example/client/v4", "is not an address")],
+)
+def test_nobody_is_asked_for_a_key_that_must_not_be_sent(
+    url: str, words: str, terminal: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The address is refused before anything is typed."""
+
+    def typed(prompt: str) -> str:
+        pytest.fail(prompt)
+
+    terminal.setattr(getpass, "getpass", typed)
+
+    assert 2 == main(["zones", "--url", url])
+    assert words in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("outcome", "code"), [(EOFError, 2), (KeyboardInterrupt, 130), (None, 2)])
 @pytest.mark.parametrize("arguments", [["zones"], ["audit", "--url", URL, "--email", "you@example.com"]])
 def test_a_question_without_an_answer(

@@ -48,7 +48,7 @@ def page() -> str:
 def _marked(text: str) -> str:
     """The help of one command, as this site shows it."""
     text = re.sub(r"^(cfclient [\w-]+) -m \S+", r"\1", text, flags=re.MULTILINE)  # how this was started
-    text = text.replace("```console\n", "```text\n").replace(" *[default: ()]*", "").replace("\\[", "[") + "\n"
+    text = text.replace("```console\n", "```text\n").replace("\\[", "[") + "\n"
     return re.sub(r"(?:^ {4}\S.*\n)+", lambda lines: f"```text\n{dedent(lines[0])}```\n", text, flags=re.MULTILINE)
 
 

@@ -359,6 +359,40 @@ async def test_a_profile_binds_it(v4: str, tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(("more", "zones"), [("", 2), (f"account = '{'f' * 32}'", 0)])
+async def test_a_profile_s_account_and_pace_hold_behind_it(
+    more: str, zones: int, v4: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another account has no zones here; the calls are counted where the profile says."""
+    config, store = tmp_path / "config.toml", tmp_path / "budget.db"
+    config.touch(0o600)
+    config.write_text(f"[profiles.shop]\nurl = '{v4}'\ntoken = 'demo-token'\npace = 'file:{store}'\n{more}\n")
+    monkeypatch.setattr(sys.modules["cfclient.connect"], "config_path", lambda: config)
+    monkeypatch.setenv("CFCLIENT_CLIENT_KEY", CLIENT_KEY)
+    async with behind(profile="shop") as (ask, _):
+        reply = await ask("any@body.example", CLIENT_KEY, a="zone_load_multi")
+
+    assert (zones, True) == (len(names(reply)), store.exists())
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("bound", [False, True])
+async def test_the_environment_says_the_pace_too(
+    bound: bool, v4: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a gateway for everybody, and of one that is bound."""
+    store = tmp_path / "budget.db"
+    monkeypatch.setenv("CFCLIENT_PACE", f"file:{store}")
+    monkeypatch.setenv("CFCLIENT_CLIENT_KEY", CLIENT_KEY)
+    monkeypatch.setenv("CFCLIENT_TOKEN", "demo-key")
+    options = {"email": "demo@example.com"} if bound else {}
+    async with behind(url=v4, **options) as (ask, _):
+        await ask("demo@example.com", CLIENT_KEY if bound else "demo-key", a="zone_load_multi")
+
+    assert store.exists()
+
+
+@pytest.mark.anyio
 async def test_nobody_s_key_is_never_sent(v4: str) -> None:
     """A gateway that is bound to nobody has no account to fall back on."""
     async with behind(url=v4) as (ask, _):

@@ -54,7 +54,9 @@ def audit(
     ] = None,
     profiles: Annotated[
         tuple[str, ...],
-        Parameter(help="Profiles of config.toml, all audited in one run; implies --evidence.", negative=()),
+        Parameter(
+            help="Profiles of config.toml, all audited in one run; implies --evidence.", negative=(), show_default=False
+        ),
     ] = (),
     choice: Choice = DEFAULT_CHOICE,
     account: Account = DEFAULT_ACCOUNT,

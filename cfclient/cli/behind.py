@@ -91,20 +91,22 @@ class Behind:
         keys = self._keys()
         if keys is None:
             url, credentials = self.url or V4_URL, Credentials(None, _NOBODY)
+            account, store = self.account, os.environ.get("CFCLIENT_PACE")
         else:
             token = self.token_file and token_of(self.token_file)
             found = found_settings(self.url, email=self.email, token=token, profile=self.profile)
             url, credentials = found.url, found.credentials
+            account, store = self.account or found.account, found.pace
         if not url.partition("?")[0].rstrip("/").endswith("/client/v4"):
             raise Usage(f"--to v4 takes an address that ends in /client/v4, such as {V4_URL}, not {url!r}")
         async with connect(
             url,
             email=credentials.email,
             token=credentials.token,
-            account=self.account,
+            account=account,
             allow_plain_http=self.allow_plain_http,
             retry=_RETRY,
-            pace=_PACE,
+            pace=None if store == "none" else attrs.evolve(_PACE, store=store or None),
         ) as cf:
             yield each_their_own(cf.acting_as) if keys is None else Bound(cf, keys)
 

@@ -20,6 +20,7 @@ from cfclient.client import Client
 from cfclient.connect import Settings, configured_pace, connect, emulator
 from cfclient.connect import settings as found_settings
 from cfclient.errors import ConfigurationError
+from cfclient.exchanges import checked_address
 from cfclient.harmless import harmless
 from cfclient.output import Format
 from cfclient.pace import Pace, Wait
@@ -121,10 +122,17 @@ class Account:
         token = self.token_file and token_of(self.token_file)
         try:
             return found_settings(
-                self.url, email=self.email, token=token, profile=self.profile, ask=_asked if _can_ask() else None
+                self.url, email=self.email, token=token, profile=self.profile, ask=self._asked if _can_ask() else None
             )
         except ConfigurationError as error:
             raise Usage(f"{error}; on the command line --url, --email and --token-file; or try --demo") from error
+
+    def _asked(self, url: str, email: str | None) -> str:
+        """The key as it is typed, if it may be sent there."""
+        checked_address(
+            url.partition("?")[0], allow_plain_http=self.allow_plain_http, example="https://a.example/client/v4"
+        )
+        return _asked(url, email)
 
     def policy(self, hook: Callable[[Wait], None] | None = None, *, found: Settings | None = None) -> Pace | None:
         """How fast to ask, by the option, the environment, or the profile that was found; the hook is told of waits."""

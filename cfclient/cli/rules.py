@@ -28,9 +28,14 @@ class Choice:
     """Which rules, and what is known already."""
 
     select: Annotated[
-        tuple[str, ...], Parameter(help=f"Only these: {_WORDS}. Otherwise what [audit] in config.toml says, or ours.")
+        tuple[str, ...],
+        Parameter(
+            help=f"Only these: {_WORDS}. Otherwise what [audit] in config.toml says, or ours.", show_default=False
+        ),
     ] = ()
-    ignore: Annotated[tuple[str, ...], Parameter(help=f"Not these, beside what [audit] says: {_WORDS}.")] = ()
+    ignore: Annotated[
+        tuple[str, ...], Parameter(help=f"Not these, beside what [audit] says: {_WORDS}.", show_default=False)
+    ] = ()
     policy: Annotated[Path | None, Parameter(help="A file whose [audit] is read instead of that of config.toml.")] = (
         None
     )

@@ -30,7 +30,8 @@ def serve(
     ] = "v1",
     demo: Annotated[bool, flag("Serve the demo account, as is done without this too.")] = False,
     zone_file: Annotated[
-        tuple[Path, ...], Parameter(help="A zone file to serve instead, as a zone; may be given several times.")
+        tuple[Path, ...],
+        Parameter(help="A zone file to serve instead, as a zone; may be given several times.", show_default=False),
     ] = (),
     zones: Annotated[int, Parameter(help="How many zones the account has.")] = 25,
     seed: Annotated[int, Parameter(help="The same seed makes the same account.")] = 1,
