@@ -16,7 +16,7 @@ import logging
 import re
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import anyio
@@ -24,6 +24,7 @@ import attrs
 
 from . import wire
 from .actions import ACTIONS, Action, RecLoadAll, on_wire
+from .asgi import Receive, Scope, Send, Unread, path_of, responded, served, whole_body
 from .backend import Backend, Connect, Credentials
 from .errors import (
     AmbiguousZone,
@@ -41,9 +42,6 @@ from .harmless import harmless
 
 __all__ = ["HEALTH", "PATH", "UNKNOWN_USER", "Access", "Gateway", "gateway"]
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Plain = dict[str, Any]
 
 #: the path at which the service answered (§2)
@@ -143,19 +141,14 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection."""
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1000})
+        await served(scope, receive, send, self._http)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
         callback: str | None = None
         action = "?"
         try:
-            if _path_of(scope) == HEALTH and scope["method"] in {"GET", "HEAD"}:
+            if path_of(scope) == HEALTH and scope["method"] in {"GET", "HEAD"}:
                 action, status, body, outcome = "healthz", 200, b'{"status":"ok"}', "ok"
             else:
                 parameters = await self._parameters(scope, receive)
@@ -184,12 +177,11 @@ class Gateway:
         ]
         if status == 405:
             headers.append((b"allow", b"GET, POST"))
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await responded(send, status, headers, body)
 
     async def _parameters(self, scope: Scope, receive: Receive) -> dict[str, str]:
         """The query's and the body's parameters; the body's count where both have one."""
-        if _path_of(scope) != self._path:
+        if path_of(scope) != self._path:
             raise _Refused(404, f"There is nothing here: the API is at {self._path}")
         if scope["method"] not in {"GET", "POST"}:
             raise _Refused(405, "Only GET and POST are understood")
@@ -208,23 +200,14 @@ class Gateway:
 
     async def _body(self, receive: Receive) -> bytes:
         with anyio.move_on_after(_PATIENCE):
-            return await self._whole(receive)
-        raise _Refused(408, "The body did not come in time")
-
-    async def _whole(self, receive: Receive) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _Refused(400, "The request is not complete")
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self._max_body:
+            try:
+                return await whole_body(receive, self._max_body)
+            except Unread as unread:
+                large = unread.large
+            if large:
                 raise _Refused(413, f"The body is too large: at most {self._max_body} bytes")
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
+            raise _Refused(400, "The request is not complete")
+        raise _Refused(408, "The body did not come in time")
 
     async def _answer(self, name: str, parameters: dict[str, str]) -> tuple[int, bytes, str]:
         """The status, the JSON and the outcome; whatever happens, there are all three."""
@@ -348,12 +331,6 @@ def _client(scope: Scope) -> str:
     return str(client[0]) if client else "-"
 
 
-def _path_of(scope: Scope) -> str:
-    """The path; under a mount, ASGI's begins with the mount's."""
-    path: str = scope["path"]
-    return path.removeprefix(scope.get("root_path", ""))
-
-
 _BOUNDARY: Final = re.compile(rb'boundary=(?:"([^"]{1,70})"|([^\s;,"]{1,70}))', re.IGNORECASE)
 _FIELD: Final = re.compile(rb'^content-disposition:[^\r\n]*[ ;]name="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
 
@@ -382,14 +359,6 @@ def _callback(parameters: Mapping[str, str]) -> str | None:
 def _for_script(body: bytes) -> bytes:
     """JSON that is safe inside a script: no end tag, no line separator that older engines stumble over."""
     return body.replace(b"<", b"\\u003c").replace("\u2028".encode(), b"\\u2028").replace("\u2029".encode(), b"\\u2029")
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
 
 
 def gateway(

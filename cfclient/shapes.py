@@ -169,6 +169,21 @@ def ipv6_address(value: str) -> str:
     return _address("content", value, ipaddress.IPv6Address, "an IPv6 address such as '2001:db8::1' for type AAAA")
 
 
+def unicode_name(name: str) -> str:
+    """The name as people read it; a label that is no valid IDNA stays as it is."""
+    if "xn--" not in name:
+        return name
+    import idna
+
+    def readable(label: str) -> str:
+        try:
+            return idna.decode(label) if label.startswith("xn--") else label
+        except UnicodeError:
+            return label
+
+    return ".".join(map(readable, name.split(".")))
+
+
 def web_url(value: str) -> str:
     """An absolute http or https URL with a host."""
     expected = "an absolute URL such as 'https://www.example.com/style.css'"

@@ -55,7 +55,7 @@ class Asker:
 
 #: endpoints that the description does not have, though Cloudflare does: nothing is judged there
 UNDESCRIBED = re.compile(
-    r"/graphql|/accounts(/[^/]*)?|/zones/[^/]+/(dns_records/batch|dnssec|ssl/universal/settings|settings)"
+    r"/graphql|/accounts(/[^/]*)?|/zones/[^/]+/(dns_records/batch|dnssec|bot_management|ssl/universal/settings|settings)"
     r"|/user/firewall/access_rules/rules/[^/]+|/zones/[^/]+/firewall/access_rules/rules/[^/]+"
     r"|/zones/[^/]+/settings/(0rtt|always_use_https|automatic_https_rewrites|brotli|ciphers|early_hints|http3"
     r"|min_tls_version|opportunistic_encryption|opportunistic_onion|privacy_pass|pseudo_ipv4|replace_insecure_js"

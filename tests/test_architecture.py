@@ -29,6 +29,7 @@ FLOORS: dict[str, int] = {
     "decoding": 3,
     "shapes": 2,
     "loops": 2,
+    "asgi": 0,
     "plain": 2,
     "actions": 3,
     "ahead": 3,

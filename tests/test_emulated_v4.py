@@ -582,6 +582,21 @@ async def test_development_mode_ends_by_itself() -> None:
     assert emulator.site("a.example").settings.dev_mode is False
 
 
+async def test_bot_fight_mode() -> None:
+    """It is switched, and what is no switch is refused; a saved account keeps it."""
+    emulator = Emulator.demo(zones=1)
+    ident = v4_id("zone", emulator.account().sites[0].zone.zone_id)
+    async with judged(emulator) as ask:
+        bots = f"/zones/{ident}/bot_management"
+        seen = [await ask.result("GET", bots), await ask.result("PUT", bots, {"fight_mode": True})]
+        refused = [await ask.refusal("PUT", bots, body) for body in ({"fight_mode": "on"}, {"other": True})]
+    async with judged(Emulator.from_json(emulator.to_json())) as ask:
+        seen.append(await ask.result("GET", bots))
+
+    assert [False, True, True] == [one["fight_mode"] for one in seen]
+    assert [(400, 1007, "Invalid value for fight_mode"), (400, 1007, "Invalid value for other")] == refused
+
+
 async def test_dnssec_and_universal_ssl() -> None:
     """Signing is pending until the parent zone knows of it."""
     async with judged(world()) as ask:

@@ -349,8 +349,8 @@ async def test_a_zone_whose_name_comes_in_unicode(fake: Fake) -> None:
     """A name in it is not taken for one below it."""
     fake.rules["GET", "/zones"] = ok([zone("b\u00fccher.example")])
     async with opened(fake) as cf:
-        for name in "b\u00fccher.example", "www.b\u00fccher.example", "www":
-            await cf.rec_new("b\u00fccher.example", "A", name, "192.0.2.1")
+        for number, name in enumerate(("b\u00fccher.example", "www.b\u00fccher.example", "www")):
+            await cf.rec_new("b\u00fccher.example", "A", name, f"192.0.2.{number}")
 
     own = "xn--bcher-kva.example"
     assert [own, f"www.{own}", f"www.{own}"] == [fake.body(number)["name"] for number in (1, 2, 3)]

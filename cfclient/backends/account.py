@@ -256,21 +256,6 @@ def _digest(*parts: object) -> str:
     return hashlib.blake2b("\n".join(map(str, parts)).encode(errors="surrogatepass"), digest_size=16).hexdigest()
 
 
-def _unicode(name: str) -> str:
-    """The name as people read it; a label that is no valid IDNA stays as it is."""
-    if "xn--" not in name:
-        return name
-    import idna
-
-    def readable(label: str) -> str:
-        try:
-            return idna.decode(label) if label.startswith("xn--") else label
-        except UnicodeError:
-            return label
-
-    return ".".join(map(readable, name.split(".")))
-
-
 def absolute_name(name: str, zone: str) -> str:
     """A record's name with the zone behind it; `@` is the zone itself."""
     if name in {"@", zone}:
@@ -341,7 +326,7 @@ def make_record(
         rec_hash=_digest("record", zone, rec_id, type_, name, content),
         zone_name=zone,
         name=name,
-        display_name=_unicode(name.removesuffix(f".{zone}")),
+        display_name=shapes.unicode_name(name.removesuffix(f".{zone}")),
         type=type_,
         prio=prio,
         content=content,
@@ -361,7 +346,7 @@ def make_zone(name: str, *, zone_id: str) -> Zone:
         zone_id=zone_id,
         user_id="20801",
         zone_name=name,
-        display_name=_unicode(name),
+        display_name=shapes.unicode_name(name),
         zone_status="V",
         zone_mode="1",
         zone_type="F",

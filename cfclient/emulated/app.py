@@ -17,7 +17,7 @@ import json
 import math
 import re
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -25,6 +25,7 @@ import anyio
 import anyio.lowlevel
 import attrs
 
+from cfclient.asgi import Receive, Scope, Send, Unread, path_of, responded, served, whole_body
 from cfclient.backends.account import ApiToken
 
 from . import PATH, analytics, records, rules, settings, users, zones
@@ -33,10 +34,6 @@ from .replies import Answer, Fault, Refused, no_route
 from .state import AccountState, moment
 
 __all__ = ["PATH", "V4", "Asked", "World"]
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 #: how many queries in how many seconds GraphQL takes
 _QUERIES: Final = (300, 300.0)
@@ -99,6 +96,8 @@ _ROUTES: Final[tuple[tuple[str, str, str, _Handler], ...]] = (
     ("DELETE", f"{_ZONE}/dnssec", "DNS:Edit", settings.delete_dnssec),
     ("GET", f"{_ZONE}/ssl/universal/settings", "SSL and Certificates:Read", settings.get_universal_ssl),
     ("PATCH", f"{_ZONE}/ssl/universal/settings", "SSL and Certificates:Edit", settings.edit_universal_ssl),
+    ("GET", f"{_ZONE}/bot_management", "Bot Management:Read", settings.get_bots),
+    ("PUT", f"{_ZONE}/bot_management", "Bot Management:Edit", settings.edit_bots),
     ("POST", f"{_ZONE}/purge_cache", "Cache Purge:Purge", settings.purge),
     ("POST", "/graphql", "Analytics:Read", analytics.graphql),
 )
@@ -166,12 +165,7 @@ class V4:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection."""
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
-        else:
-            await send({"type": "websocket.close", "code": 1000})
+        await served(scope, receive, send, self._http)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -184,7 +178,7 @@ class V4:
             await anyio.sleep(self._world.latency)
         else:
             await anyio.lowlevel.checkpoint()
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = path_of(scope)
         if not path.startswith(f"{self._path}/"):
             await _send(send, no_route(path).answer())
             return
@@ -341,19 +335,13 @@ def _decoded(asked: Asked) -> Any:
 
 
 async def _body(receive: Receive) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refused(400, 6007, "Malformed JSON in request body")
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > _MAX_BODY:
-            raise Refused(413, 6007, f"The body is too large: at most {_MAX_BODY} bytes")
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks)
+    try:
+        return await whole_body(receive, _MAX_BODY)
+    except Unread as unread:
+        large = unread.large
+    if large:
+        raise Refused(413, 6007, f"The body is too large: at most {_MAX_BODY} bytes")
+    raise Refused(400, 6007, "Malformed JSON in request body")
 
 
 async def _send(send: Send, answer: Answer) -> None:
@@ -361,13 +349,4 @@ async def _send(send: Send, answer: Answer) -> None:
     body = text.encode()
     headers = {"content-type": "application/json", "content-length": str(len(body)), **answer.headers}
     encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": encoded})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+    await responded(send, answer.status, encoded, body)

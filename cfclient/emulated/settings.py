@@ -369,6 +369,34 @@ def edit_universal_ssl(call: Call, zone: str) -> Answer:
     return Answer.of({"enabled": fields["enabled"]})
 
 
+# -- bots --------------------------------------------------------------------------------------------
+
+#: of the free plan; a plan above it has more switches
+_BOTS: Final[Mapping[str, bool]] = {"enable_js": False, "fight_mode": False}
+
+
+def _bots(place: Place) -> Answer:
+    set_ = place.site.today.get("bot_management", {})
+    return Answer.of({**{name: set_.get(name, usual) for name, usual in _BOTS.items()}, "using_latest_model": True})
+
+
+def get_bots(call: Call, zone: str) -> Answer:
+    """Whether Bot Fight Mode is on."""
+    return _bots(call.place(zone))
+
+
+def edit_bots(call: Call, zone: str) -> Answer:
+    """Switches it, and what belongs to it."""
+    place, fields = call.place(zone), call.fields()
+    for name, value in fields.items():
+        # The code is a setting's; which one is sent here is not known.
+        if name not in _BOTS or not isinstance(value, bool):
+            raise Refused(400, 1007, f"Invalid value for {name}")
+    place.site.today["bot_management"] = {**place.site.today.get("bot_management", {}), **fields}
+    place.site.modified = call.now
+    return _bots(place)
+
+
 # -- purging -----------------------------------------------------------------------------------------
 
 #: the free plan's bucket: 25 purges at once, and 5 more with every minute

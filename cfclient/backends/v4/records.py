@@ -21,11 +21,12 @@ from cfclient.bounds import Excess
 from cfclient.decoding import NOT_JSON, decoded
 from cfclient.errors import InvalidInput, UnexpectedAnswer
 from cfclient.models import Page, Record, RecordProps, RecordType
+from cfclient.shapes import unicode_name
 
 from .asking import Asking
 from .envelope import DUPLICATE
 from .support import Permission
-from .zones import Reference, Zones, has_more, unicode_name, written
+from .zones import Reference, Zones, has_more, written
 
 __all__ = ["DATA", "PER_PAGE", "body_of", "create", "delete", "edit", "load_all", "record_value"]
 

@@ -26,14 +26,14 @@ from cfclient.errors import (
     ZoneChoice,
 )
 from cfclient.models import Page, Zone, ZoneProps
-from cfclient.shapes import domain_name
+from cfclient.shapes import domain_name, unicode_name
 
 from .asking import Asking, at_once
 from .envelope import Info
 from .memory import Memory, Seen
 from .support import Permission
 
-__all__ = ["LISTED", "PER_PAGE", "Zones", "has_more", "unicode_name", "written", "zone_value"]
+__all__ = ["LISTED", "PER_PAGE", "Zones", "has_more", "written", "zone_value"]
 
 #: the most zones that a page holds
 PER_PAGE: Final = 50
@@ -88,21 +88,6 @@ class Reference(NamedTuple):
     #: None where only the id is known
     name: str | None
     account: str | None
-
-
-def unicode_name(name: str) -> str:
-    """The name as people read it; a label that is no valid IDNA stays as it is."""
-    if "xn--" not in name:
-        return name
-    import idna
-
-    def readable(label: str) -> str:
-        try:
-            return idna.decode(label) if label.startswith("xn--") else label
-        except UnicodeError:
-            return label
-
-    return ".".join(map(readable, name.split(".")))
 
 
 def written(name: str) -> str | None:
