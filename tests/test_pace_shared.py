@@ -845,3 +845,29 @@ def test_places_of_callers_that_went_away_are_given_back(store: str) -> None:
             await of.aclose()
 
     assert (0, 8) == anyio.run(main)
+
+
+def removed(folder: Path) -> None:
+    """All files of it: SQLite has one beside the database, or two."""
+    for file in folder.iterdir():
+        file.unlink()
+
+
+def test_a_file_that_was_removed_is_left_for_the_one_that_others_have(tmp_path: Path) -> None:
+    """Processes that were there before and those that came after it share one budget again."""
+    path = tmp_path / "b.db"
+
+    async def main() -> list[int]:
+        before, after = File(str(path)), File(str(path))
+        try:
+            used = [(await before.step(ask(want=2))).used]
+            removed(tmp_path)
+            used.append((await after.step(ask(want=1))).used)
+            used.append((await before.step(ask(want=1))).used)
+            used.append((await after.step(ask())).used)
+            return used
+        finally:
+            await before.aclose()
+            await after.aclose()
+
+    assert [2, 1, 2, 2] == anyio.run(main)

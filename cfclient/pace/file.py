@@ -7,6 +7,7 @@ last longer than it must, never shorter. Not for a file on a network disk: other
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
 import threading
@@ -42,6 +43,8 @@ class File:
         self._timeout = timeout
         self._clock = clock
         self._db: sqlite3.Connection | None = None
+        #: which file is open; another one may have its name by now
+        self._open: tuple[int, int] | None = None
         # A thread that was left alone by a cancelled task may still be at work.
         self._lock = threading.Lock()
         self._threads: anyio.CapacityLimiter | None = None
@@ -63,6 +66,10 @@ class File:
                 self._db = None
 
     def _opened(self) -> sqlite3.Connection:
+        if self._db is not None and self._file() != self._open:
+            # Somebody removed it, and whoever came since then shares another one.
+            self._db.close()
+            self._db = None
         if self._db is None:
             db = sqlite3.connect(self._path, timeout=self._timeout, isolation_level=None, check_same_thread=False)
             try:
@@ -72,8 +79,16 @@ class File:
             except BaseException:
                 db.close()
                 raise
-            self._db = db
+            self._db, self._open = db, self._file()
         return self._db
+
+    def _file(self) -> tuple[int, int] | None:
+        """Which file bears the name; on a system without such numbers always the same."""
+        try:
+            found = os.stat(self._path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
 
     def _step(self, ask: Ask) -> Answer:
         with self._lock:
