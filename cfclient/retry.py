@@ -588,14 +588,17 @@ class _Retrying:
 
     async def _alike(self, action: RecNew) -> list[Record]:
         """The zone's records that this action would have made."""
-        found: list[Record] = []
+        found: dict[str, Record] = {}
+        seen = set[str]()
         offset, more = 0, True
         while more:
             page = await self.perform(RecLoadAll(action.zone, offset=offset))
-            found += [record for record in page.objs if _would_make(action, record)]
+            found |= {record.rec_id: record for record in page.objs if _would_make(action, record)}
             offset += len(page.objs)
-            more = page.has_more and bool(page.objs)
-        return found
+            ids = {record.rec_id for record in page.objs}
+            more = page.has_more and not ids <= seen
+            seen |= ids
+        return list(found.values())
 
 
 class _RetryingRaw(_Retrying):

@@ -3,9 +3,10 @@
 Reads, sets, creates with their deletes, and one call in ten cancelled, twenty at a time, against a server in
 another process. What is held is counted every ten seconds, when nothing is under way.
 
-Before anything is judged, every memory that is bounded by a number is filled: so many records are created and
-deleted as retrying remembers, and more calls are made than the window of pacing has places. What cancelled calls
-leave behind at the service is deleted before each count, so that what is asked stays as large as it was.
+Before anything is judged, every memory that is bounded by a number is filled, by so many calls and not by time:
+five times as many records are created and deleted as retrying remembers, which is a tenth of what it remembers
+otherwise, so that minutes suffice. What cancelled calls leave behind at the service is deleted before each count,
+so that what is asked stays as large as it was.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ __all__ = ["WARM", "Sample", "grown", "soak"]
 
 _AT_ONCE: Final = 20
 
-#: how many creates fill what retrying remembers of them, and make it forget some
-WARM: Final = _Known._IDS * 21 // 20
+#: so many ids are remembered for retrying here instead of 20,000, and so many creates fill that many times over
+REMEMBERED: Final = 2_000
+WARM: Final = 5 * REMEMBERED
 
 # A window that is never full at any speed reached here, and never longer than what one round leaves in it.
 _PACE: Final = Pace(calls=100_000, seconds=1.0, egress=None)
@@ -51,8 +53,11 @@ class Sample:
     seconds: float
     calls: int
     kib: int
+    #: beside those of idle lanes, of which there are as many as the last calls needed
     sockets: int
     tasks: int
+    #: blocks of memory that Python objects occupy
+    blocks: int = 0
 
 
 async def soak(
@@ -104,8 +109,9 @@ async def soak(
                     seconds=time.monotonic() - began,
                     calls=calls,
                     kib=resident(),
-                    sockets=sockets(),
+                    sockets=sockets() - lanes.idle,
                     tasks=lanes.busy,
+                    blocks=sys.getallocatedblocks(),
                 )
             )
     return before, samples
@@ -148,6 +154,8 @@ def grown(samples: list[Sample]) -> list[str]:
         found.append("sockets")
     if sum(one.kib for one in last) > 1.02 * sum(one.kib for one in second):
         found.append("memory")
+    if sum(one.blocks for one in last) > 1.01 * sum(one.blocks for one in second):
+        found.append("objects")
     if any(one.tasks for one in samples):
         found.append("exchanges under way")
     return found
@@ -158,19 +166,21 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=3.5)
     options = parser.parse_args()
     logging.getLogger("cfclient").addHandler(logging.NullHandler())
+    _Known._IDS = REMEMBERED  # type: ignore[misc]  # it is final for everybody else
     with service(zones=20) as there:
         before, samples = anyio.run(lambda: soak(there.direct, seconds=60 * options.minutes))
     print(
         f"`make soak`, {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {_AT_ONCE} at a time, "
         f"after {before} calls that fill what is bounded:\n"
     )
-    print("| seconds | calls | calls a second | memory, KiB | sockets |\n|---|---|---|---|---|")
-    last = Sample(seconds=0.0, calls=0, kib=0, sockets=0, tasks=0)
+    print("| seconds | calls | calls a second | memory, KiB | blocks of objects | sockets beside idle lanes |")
+    print("|---|---|---|---|---|---|")
+    last = Sample(seconds=0.0, calls=0, kib=0, sockets=0, tasks=0, blocks=0)
     for number, one in enumerate(samples):
         rate = (one.calls - last.calls) / (one.seconds - last.seconds)
         last = one
         if number % 3 == 2 or number == 0:
-            print(f"| {one.seconds:.0f} | {one.calls} | {rate:.0f} | {one.kib} | {one.sockets} |")
+            print(f"| {one.seconds:.0f} | {one.calls} | {rate:.0f} | {one.kib} | {one.blocks} | {one.sockets} |")
     found = grown(samples)
     print(f"\n{'Grown: ' + ', '.join(found) if found else 'Nothing has grown from the second third to the last.'}")
     return 1 if found else 0

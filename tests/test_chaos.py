@@ -79,13 +79,15 @@ async def test_a_soak_fills_what_is_bounded_before_it_counts(anyio_backend: str)
 def test_what_has_grown_is_named() -> None:
     """From the second third of the counts to the last; what a count varies by is allowed."""
     flat = [
-        soak.Sample(seconds=number, calls=number, kib=50_000 + number % 3 * 400, sockets=20 + number % 2, tasks=0)
+        soak.Sample(seconds=number, calls=number, kib=50_000 + number % 3 * 400, sockets=2, tasks=0, blocks=280_000)
         for number in range(12)
     ]
     worse = [
-        attrs.evolve(one, kib=one.kib + 400 * number, sockets=20 + number, tasks=number // 11)
+        attrs.evolve(
+            one, kib=one.kib + 400 * number, sockets=2 + number, tasks=number // 11, blocks=one.blocks + 900 * number
+        )
         for number, one in enumerate(flat)
     ]
 
     assert [] == soak.grown(flat)
-    assert ["sockets", "memory", "exchanges under way"] == soak.grown(worse)
+    assert ["sockets", "memory", "objects", "exchanges under way"] == soak.grown(worse)

@@ -871,3 +871,32 @@ def test_a_file_that_was_removed_is_left_for_the_one_that_others_have(tmp_path: 
             await after.aclose()
 
     assert [2, 1, 2, 2] == anyio.run(main)
+
+
+def test_a_call_that_outlives_its_client_opens_nothing_again(store: str) -> None:
+    """Its place lasts as long as it may; the file, or the connection, stays closed."""
+
+    async def main() -> int:
+        leaving, closed = anyio.Event(), anyio.Event()
+
+        class Late(Service):
+            async def exchange(self, request: Request, /) -> Reply:
+                leaving.set()
+                await closed.wait()
+                return await super().exchange(request)
+
+        of, other = pacing(store, Late()), pacing(store, Service())
+        assert of.store is not None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(of.http(ME).exchange, ASK)
+            await leaving.wait()
+            await of.aclose()
+            closed.set()
+        with pytest.raises(StoreFailed, match="closed"):
+            await of.store.step(ask())
+        try:
+            return (await other.budget(ME)).left
+        finally:
+            await other.aclose()
+
+    assert 1199 == anyio.run(main)

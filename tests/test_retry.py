@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 import anyio
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock
@@ -412,6 +413,30 @@ def test_a_create_that_arrives_late_is_found_by_the_second_look() -> None:
 
     found, late = on_mock_clock(main)
     assert late == found
+
+
+def test_looking_for_a_record_ends_where_the_service_says_for_ever_that_there_is_more() -> None:
+    """A service that gives the same page again, whatever the offset, has nothing new to say."""
+
+    async def main() -> tuple[OutcomeUnknown, int]:
+        flaky = Flaky(("before", BROKEN))
+        face = flaky.connect()
+
+        class Stuck:
+            async def perform(self, action: Action[T], /) -> T:
+                assert len(flaky.asked) < 20
+                if isinstance(action, act.RecLoadAll):
+                    page = await face.perform(act.RecLoadAll(action.zone))
+                    return cast("T", attrs.evolve(page, has_more=True))
+                return await face.perform(action)
+
+        with pytest.raises(OutcomeUnknown) as caught:
+            await retrying(Stuck(), Retry(), holds=Holds(), account="me").perform(NEW)
+        return caught.value, flaky.asked.count("rec_load_all")
+
+    unknown, looked = on_mock_clock(main)
+
+    assert ((), 4) == (unknown.seen, looked)
 
 
 def test_a_create_that_is_not_there_is_unknown_and_not_asked_again() -> None:

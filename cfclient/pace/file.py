@@ -48,6 +48,7 @@ class File:
         # A thread that was left alone by a cancelled task may still be at work.
         self._lock = threading.Lock()
         self._threads: anyio.CapacityLimiter | None = None
+        self._closed = False
 
     async def step(self, ask: Ask, /) -> Answer:
         """One transaction."""
@@ -60,7 +61,11 @@ class File:
 
     async def aclose(self) -> None:
         """Closes the file."""
+        await anyio.to_thread.run_sync(self._close)
+
+    def _close(self) -> None:
         with self._lock:
+            self._closed = True
             if self._db is not None:
                 self._db.close()
                 self._db = None
@@ -92,6 +97,8 @@ class File:
 
     def _step(self, ask: Ask) -> Answer:
         with self._lock:
+            if self._closed:
+                raise sqlite3.ProgrammingError("the budget is closed")
             db = self._opened()
             db.execute("begin immediate")
             try:

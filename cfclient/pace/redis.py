@@ -101,10 +101,13 @@ class Redis:
         self._timeout = timeout
         self._errors = (RedisError, OSError)
         self._client: Any = client.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+        self._closed = False
         self._script: Any = self._client.register_script(_SCRIPT)
 
     async def step(self, ask: Ask, /) -> Answer:
         """One script."""
+        if self._closed:
+            raise StoreFailed(f"{self._shown}: the budget is closed")
         told: list[str | float] = []
         for ended in ask.ended:
             told += [ended.place, max(-1e9, ended.free_in)]
@@ -137,4 +140,5 @@ class Redis:
 
     async def aclose(self) -> None:
         """Closes its connections."""
+        self._closed = True
         await self._client.aclose()
