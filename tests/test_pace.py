@@ -950,3 +950,53 @@ def test_nobody_is_held_back_for_longer_than_a_day() -> None:
 
         assert 999_999_999 == told
         assert "try again in" in words
+
+
+def test_what_the_hook_raises_costs_nobody_an_answer(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged; the place comes back, and nobody is counted as waiting for ever."""
+
+    def hook(_: Wait) -> None:
+        raise LookupError("the hook's own fault")
+
+    async def main() -> tuple[int, int, int]:
+        service = Service()
+        of = pacing(service, calls=1, seconds=10, hook=hook)
+        for _ in range(2):
+            await of.http(ME).exchange(ASK)
+        budget = await of.budget(ME)
+        return len(service.arrived), of.waiting, budget.under_way
+
+    assert (2, 0, 0) == on_mock_clock(main)
+    assert "the hook failed" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [
+        ("1 Jan 99999999999 00:00:00 GMT", 0),
+        ("Mon, 01 Jan 2024 99999999999:00:00 GMT", 0),
+        ("-5", 0),
+        ("nan", 0),
+        ("0", 1),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 1),
+        ("7", 7),
+        ("999999999", 86_400),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+    ],
+)
+@pytest.mark.parametrize("pace", [None, Pace(max_hold=math.inf)])
+def test_whatever_a_retry_after_says_is_a_time_or_nothing(said: str, held: float, pace: Pace | None) -> None:
+    """What is negative or no time is nothing, what is over is a second, and nothing is more than a day."""
+
+    async def main() -> float:
+        reply = Reply(status=503, headers={"retry-after": said}, body=b"<html>")
+        service, began = Service(0, reply), anyio.current_time()
+        once = cfclient.Retry(attempts=1, patience=math.inf)
+        async with client(service, pace=pace, retry=once) as cf:
+            with cfclient.max_wait(math.inf):
+                with pytest.raises(UnexpectedAnswer):
+                    await cf.async_("example.com", 0)
+                await cf.async_("example.com", 0)
+        return service.arrived[-1] - began
+
+    assert pytest.approx(held) == on_mock_clock(main)

@@ -900,3 +900,59 @@ def test_a_call_that_outlives_its_client_opens_nothing_again(store: str) -> None
             await other.aclose()
 
     assert 1199 == anyio.run(main)
+
+
+@pytest.mark.parametrize("fallback", ["", "?fallback=share&share=0.5"])
+def test_a_full_disk_fails_calls_or_leaves_a_share_until_there_is_room(tmp_path: Path, fallback: str) -> None:
+    """Whatever a step has written of its places is undone; the log has SQLite's own words."""
+    address = f"file:{tmp_path / 'b.db'}{fallback}"
+
+    async def main() -> tuple[list[str], int]:
+        of, seen = pacing(address, Service(), calls=5000), list[str]()
+        store = of.store
+        assert isinstance(store, File)
+        try:
+            await of.budget(ME)
+            assert store._db is not None
+            store._db.execute("pragma max_page_count = 8")
+            with pytest.raises(StoreFailed, match="disk is full"):
+                await store.step(ask(rate=Rate(5000, 300.0), want=4000))
+            try:
+                shared = of.shared(ME.principal, "api", of.http(ME)._window("api"))
+                assert shared is not None
+                shared._failed = anyio.current_time()
+                await of.http(ME).exchange(ASK)
+                seen.append("answered")
+            except ConnectionFailed as error:
+                seen.append(str(error))
+            store._db.execute("pragma max_page_count = 1000000")
+            return seen, (await store.step(ask())).used
+        finally:
+            await of.aclose()
+
+    words = "answered" if fallback else "the shared budget cannot be reached (the request was not carried out)"
+
+    assert ([words], 0) == anyio.run(main)
+
+
+@pytest.mark.slow
+def test_a_redis_that_forgot_the_script_and_dropped_the_connection_is_asked_again(redis: str) -> None:
+    """As after a restart, or when somebody flushes its scripts: the call that comes next does not notice."""
+    from redis import asyncio as client
+
+    async def main() -> list[int]:
+        of = pacing(f"{redis.removesuffix('/0')}/{next(_DATABASES)}", Service())
+        admin = client.Redis.from_url(redis)
+        try:
+            left = []
+            for _ in range(3):
+                await of.http(ME).exchange(ASK)
+                left.append((await of.budget(ME)).left)
+                await admin.script_flush()
+                await admin.client_kill_filter(_type="normal", skipme=True)
+            return left
+        finally:
+            await admin.aclose()
+            await of.aclose()
+
+    assert [1199, 1198, 1197] == anyio.run(main)

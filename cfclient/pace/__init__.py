@@ -202,8 +202,12 @@ class Pacing:
         self.told = self.waiting > 0
         if self.waiting == 1 and began:
             _log.info("waiting about %.1f s for the limit of %s", wait.seconds, wait.rate)
-        if self.pace.hook is not None:
-            self.pace.hook(wait)
+        try:
+            if self.pace.hook is not None:
+                self.pace.hook(wait)
+        except Exception:
+            # A place that was taken meanwhile must not be lost for what an onlooker does.
+            _log.exception("the hook failed")
 
 
 def _refused(window: Window, late: Late) -> RateLimited:

@@ -105,7 +105,8 @@ class File:
                 answer = self._stepped(db, ask)
                 db.execute("commit")
             except BaseException:
-                db.execute("rollback")
+                if db.in_transaction:  # SQLite may have undone it by itself, on a full disk
+                    db.execute("rollback")
                 raise
             return answer
 

@@ -92,6 +92,7 @@ class Redis:
             ) from None
         try:
             from redis import asyncio as client
+            from redis.exceptions import ConnectionError as Dropped
             from redis.exceptions import RedisError
         except ModuleNotFoundError:
             raise ConfigurationError(
@@ -100,6 +101,7 @@ class Redis:
         self._shown = shown
         self._timeout = timeout
         self._errors = (RedisError, OSError)
+        self._dropped: type[Exception] = Dropped
         self._client: Any = client.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
         self._closed = False
         self._script: Any = self._client.register_script(_SCRIPT)
@@ -126,10 +128,16 @@ class Redis:
         ]
         try:
             with anyio.fail_after(self._timeout):
-                granted, used, wait, full, held = await self._script(keys=keys, args=arguments)
+                try:
+                    answer = await self._script(keys=keys, args=arguments)
+                except self._dropped:
+                    # An idle connection that the server has closed, or a restart. Asked twice, the same names are
+                    # the same places.
+                    answer = await self._script(keys=keys, args=arguments)
         except (*self._errors, TimeoutError) as error:
             # Its frames hold the address with its password.
             raise StoreFailed(f"{self._shown}: {type(error).__name__}: {error}") from None
+        granted, used, wait, full, held = answer
         return Answer(
             places=ask.places(granted),
             used=used,
