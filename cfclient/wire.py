@@ -275,7 +275,8 @@ def _read_ids(action: Action[Any], data: Plain) -> dict[str, str]:
 
 
 def _write_ids(action: Action[Any], value: Mapping[str, str]) -> Plain:
-    ids = {name: int(ident) if ident.isdecimal() else ident for name, ident in value.items()}
+    # Version 1's are numbers; today's are text, though one may consist of digits.
+    ids = {name: int(ident) if ident.isdecimal() and len(ident) < 16 else ident for name, ident in value.items()}
     return _lay(ids, action.place or ())
 
 

@@ -582,6 +582,27 @@ async def test_development_mode_ends_by_itself() -> None:
     assert emulator.site("a.example").settings.dev_mode is False
 
 
+async def test_a_token_that_may_edit_may_read() -> None:
+    """As the service has it; and one that may only read may not edit."""
+    owner = {
+        "tokens": [
+            {"value": "editor", "permissions": ["DNS:Edit", "Zone:Edit"]},
+            {"value": "reader", "permissions": ["DNS:Read", "Zone:Read"]},
+        ],
+        "zones": [{"zone_name": "a.example", "zone_id": "1"}],
+    }
+    emulator = Emulator.from_json({"accounts": [owner]})
+    record = {"type": "A", "name": "www", "content": "192.0.2.1"}
+    async with judged(emulator, {"Authorization": "Bearer editor"}) as ask:
+        made = await ask.result("POST", f"{zone('1')}/dns_records", record)
+        listed = [await ask.result("GET", path) for path in ("/zones", f"{zone('1')}/dns_records")]
+    async with judged(emulator, {"Authorization": "Bearer reader"}) as ask:
+        refused = await ask.refusal("POST", f"{zone('1')}/dns_records", record)
+
+    assert [1, [made]] == [len(listed[0]), listed[1]]
+    assert (403, 10000, "Authentication error") == refused
+
+
 async def test_bot_fight_mode() -> None:
     """It is switched, and what is no switch is refused; a saved account keeps it."""
     emulator = Emulator.demo(zones=1)
@@ -590,7 +611,7 @@ async def test_bot_fight_mode() -> None:
         bots = f"/zones/{ident}/bot_management"
         seen = [await ask.result("GET", bots), await ask.result("PUT", bots, {"fight_mode": True})]
         refused = [await ask.refusal("PUT", bots, body) for body in ({"fight_mode": "on"}, {"other": True})]
-    async with judged(Emulator.from_json(emulator.to_json())) as ask:
+    async with judged(Emulator.from_json(emulator.to_json()), TOKEN) as ask:
         seen.append(await ask.result("GET", bots))
 
     assert [False, True, True] == [one["fight_mode"] for one in seen]

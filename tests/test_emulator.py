@@ -111,7 +111,7 @@ def test_a_zone_of_another_account_is_invalid(action: Action[Any], zone: str) ->
     "credentials",
     [
         Credentials("demo@example.com", "wrong"),
-        Credentials("demo@example.com", "schlüssel"),
+        Credentials("demo@example.com", "schluessel"),
         Credentials("demo@example.com", "other-key"),
         Credentials("nobody@example.com", "demo-key"),
     ],

@@ -648,3 +648,12 @@ def test_a_spoilt_byte_in_a_key_is_no_reply() -> None:
         wire.read(act.RecLoadAll("example.com"), body)
 
     assert caught.value.transient
+
+
+def test_an_id_of_today_that_consists_of_digits_stays_text() -> None:
+    """Its zeros at the front would be lost, and no client reads a number of 32 digits."""
+    ids = {"a.example": "31415", "b.example": "0" * 16 + "1" * 16}
+    reply = wire.write(act.ZoneCheck(list(ids)), ids)
+
+    assert {"a.example": 31415, "b.example": "0" * 16 + "1" * 16} == reply["response"]["zones"]
+    assert ids == wire.read(act.ZoneCheck(list(ids)), wire.encode(reply))

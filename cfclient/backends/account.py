@@ -198,6 +198,8 @@ PERMISSIONS: Final = (
     "Firewall Services:Read",
     "Firewall Services:Edit",
     "Cache Purge:Purge",
+    "Bot Management:Read",
+    "Bot Management:Edit",
     "Analytics:Read",
 )
 

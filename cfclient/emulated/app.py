@@ -29,7 +29,7 @@ from cfclient.asgi import Receive, Scope, Send, Unread, path_of, responded, serv
 from cfclient.backends.account import ApiToken
 
 from . import PATH, analytics, records, rules, settings, users, zones
-from .call import Call
+from .call import Call, allows
 from .replies import Answer, Fault, Refused, no_route
 from .state import AccountState, moment
 
@@ -208,7 +208,7 @@ class V4:
         user, token = self._authorized(asked)
         self._count(user, "graphql" if asked.path == "/graphql" else "default", now, headers)
         permission, handler, idents = _routed(asked)
-        if token is not None and permission and permission not in token.permissions:
+        if token is not None and permission and not allows(token, permission):
             raise Refused(403, 10000, "Authentication error")
         accounts = (user, *(self._world.accounts[email] for email in user.member_of if email in self._world.accounts))
         call = Call(

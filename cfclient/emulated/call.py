@@ -15,7 +15,7 @@ from .ids import digest, known, v4_id
 from .replies import Refused, no_route
 from .state import AccountState, SiteState
 
-__all__ = ["Call", "Place", "account_id", "account_name", "record_of", "token_id", "user_id"]
+__all__ = ["Call", "Place", "account_id", "account_name", "allows", "record_of", "token_id", "user_id"]
 
 _IDENTIFIER: Final = re.compile("[0-9a-f]{32}")
 
@@ -84,7 +84,13 @@ class Call:
 
     def may(self, permission: str) -> bool:
         """Whether whoever asks may do this; the key of an account may everything."""
-        return self.token is None or permission in self.token.permissions
+        return self.token is None or allows(self.token, permission)
+
+
+def allows(token: ApiToken, permission: str) -> bool:
+    """Whether a token has a permission; who may edit may read, as the service's documentation says."""
+    group, _, level = permission.rpartition(":")
+    return permission in token.permissions or (level == "Read" and f"{group}:Edit" in token.permissions)
 
 
 def record_of(site: SiteState, shown: str) -> str | None:
