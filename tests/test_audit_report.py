@@ -287,6 +287,17 @@ def test_a_table_without_findings_is_a_summary() -> None:
     assert "1 of 1 zone read, 1 record, 0 findings\n" == stream.getvalue()
 
 
+@pytest.mark.parametrize(("height", "terminal", "times"), [(100, True, 1), (12, True, 2), (12, False, 1)])
+def test_what_tables_come_to_is_said_again_where_it_left_the_screen(height: int, terminal: bool, times: int) -> None:
+    """At the end, where it is seen; in a pipe there is no screen."""
+    stream = io.StringIO()
+    written("table", console=Console(file=stream, width=100, height=height, force_terminal=terminal, color_system=None))
+    lines = stream.getvalue().splitlines()
+
+    assert times == lines.count("2 of 3 zones read, 3 records, 3 findings")
+    assert (times == 2) == (lines[-1] == lines[0])
+
+
 @pytest.mark.parametrize("width", [40, 60, 200])
 def test_a_table_fits_its_width(width: int) -> None:
     """Long texts are folded, and lose nothing."""

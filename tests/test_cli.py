@@ -152,6 +152,7 @@ def test_no_option_takes_the_key(run: Run) -> None:
     [
         (["zoness"], 'Did you mean "zones"?'),
         (["zones", "--demoo"], "Did you mean "),
+        (["--demo", "zones"], "options stand behind the command"),
         (["zones", "--demo", "--format", "xml"], "jsonl"),
         (["zones"], "no token is given"),
         (["zones", "--format", "csv"], "no token is given"),

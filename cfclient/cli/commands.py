@@ -105,6 +105,8 @@ def _parsed(arguments: Sequence[str]) -> Callable[[], int | None]:
         command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     except CycloptsError as error:
         error.verbose = False
+        if arguments[0].startswith("-"):
+            raise Usage("options stand behind the command, as in cfclient zones --demo; see cfclient --help") from error
         of = f" {arguments[0]}" if arguments[0] in app else ""
         raise Usage(f"{error} See cfclient{of} --help.") from error
     return lambda: command(*bound.args, **bound.kwargs)

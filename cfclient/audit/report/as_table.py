@@ -32,6 +32,8 @@ class TableReport:
         self._console = console
         self._findings: list[Finding] = []
         self._not_checked: Counter[tuple[str, str]] = Counter()
+        #: of all tables together
+        self._rows = 0
 
     def zone(self, audit: ZoneAudit) -> None:
         """Keeps the zone's findings."""
@@ -40,11 +42,11 @@ class TableReport:
 
     def finish(self, summary: Summary) -> None:
         """Writes the tables."""
-        self._say(
+        total = (
             f"{summary.zones_read:,} of {count(summary.zones_expected, 'zone', 'zones')} read, "
-            f"{count(summary.records, 'record', 'records')}, {count(summary.findings, 'finding', 'findings')}",
-            "bold",
+            f"{count(summary.records, 'record', 'records')}, {count(summary.findings, 'finding', 'findings')}"
         )
+        self._say(total, "bold")
         if not summary.complete:
             missing = summary.zones_expected - summary.zones_read
             self._say(f"INCOMPLETE: {count(missing, 'zone', 'zones')} not read", "bold red")
@@ -60,6 +62,10 @@ class TableReport:
         )
         left = [(zone, LEFT) for zone in summary.zones_left]
         self._table("Zones that could not be read", ("zone", "why"), [*sorted(summary.zones_failed.items()), *left])
+        if self._console.is_terminal and self._rows + 10 > self._console.height:
+            # The first line has left the screen.
+            self._console.print()
+            self._say(total, "bold")
 
     def _say(self, text: str, style: str) -> None:
         from rich.text import Text
@@ -89,6 +95,7 @@ class TableReport:
             cells = [Text(harmless(cell)) for cell in row]
             cells[0].stylize(next(first, ""))
             table.add_row(*cells)
+        self._rows += table.row_count
         if table.row_count:
             # Not as the table's own title, which rich would fold at the table's width.
             self._console.print()
