@@ -21,7 +21,7 @@ from cfclient.http.httpx import Lanes, Timeouts
 from cfclient.retry import Retry
 from tests import loopback
 from tests.test_retry import on_mock_clock
-from tests.v4fake import BASE, URL, ZONE, Fake, no
+from tests.v4fake import BASE, URL, ZONE, Fake, no, ok
 
 TOKEN = "a-token"
 LOST = ConnectionFailed("reset", maybe_carried_out=True)
@@ -201,6 +201,42 @@ def test_a_duplicate_is_refused_where_nothing_was_lost() -> None:
 
     with pytest.raises(cfclient.InvalidInput, match="81058"):
         run(Losing(fake, "POST"), _new)
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_a_change_of_the_type_whose_answer_was_lost(lost: str) -> None:
+    """Was carried out or not; the repeat answers with the new record, and there is one."""
+    fake = Fake()
+    made = fake.add(name="www.example.com")
+    fake.add(type_="CNAME", name="other.example.com", content="host.example.net")
+    edit = lambda cf: cf.rec_edit("example.com", made["id"], "CNAME", "www", "host.example.net")  # noqa: E731
+    edited = run(Losing(fake, "POST", lost), edit)
+
+    assert (models.RecordType.CNAME, "www.example.com", "host.example.net") == (
+        edited.type,
+        edited.name,
+        edited.content,
+    )
+    assert [edited.rec_id] == [ident for ident, one in fake.records.items() if one["name"] == "www.example.com"]
+
+
+def test_a_record_that_was_replaced_and_cannot_be_told_from_others() -> None:
+    """Is not guessed at."""
+    fake = Fake()
+    made = fake.add(name="www.example.com")
+    for number in range(2):
+        fake.add(type_="TXT", name="www.example.com", content=f"{number}")
+    lost = Losing(fake, "POST", "after")
+
+    fake.rules["GET", f"/zones/{ZONE}/dns_records"] = lambda _: ok(
+        [one for one in fake.records.values() if one["content"] != "three"]
+    )
+
+    unknown = run(lost, lambda cf: cf.rec_edit("example.com", made["id"], "TXT", "www", "three"))
+
+    assert isinstance(unknown, OutcomeUnknown)
+    assert "replaced by one of another type" in str(unknown)
+    assert sorted(ident for ident, one in fake.records.items() if one["content"] != "three") == sorted(unknown.seen)
 
 
 def test_a_repeated_delete_that_finds_nothing_has_succeeded() -> None:

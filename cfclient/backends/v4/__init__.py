@@ -74,7 +74,7 @@ HANDLERS: Final[Mapping[type[Action[Any]], _Handler]] = types.MappingProxyType(
         act.Ipv46: lambda hand, action: settings.set_value(hand.asking, hand.zones, action),
         act.Async: lambda hand, action: settings.set_async(hand.asking, hand.zones, action),
         act.RecNew: lambda hand, action: records.create(hand.asking, hand.zones, action),
-        act.RecEdit: lambda hand, action: records.edit(hand.asking, hand.zones, action),
+        act.RecEdit: lambda hand, action: records.edit(hand.asking, hand.zones, hand.memory, action),
         act.RecDelete: lambda hand, action: records.delete(hand.asking, hand.zones, action),
     }
 )

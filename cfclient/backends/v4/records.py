@@ -4,6 +4,7 @@
   their text has them (the same table reads a record whose content a reply leaves out).
 - An edit sends exactly the fields that are given, by PATCH: a PUT would reset proxying, comment and tags.
 - A type cannot be changed in place any more: one batch deletes the old record and creates the new one.
+  Where its answer was lost and the call is repeated, the old record is gone: the new one is looked for.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ import msgspec
 from cfclient.actions import PROXIABLE, RecDelete, RecEdit, RecLoadAll, RecNew, as_written
 from cfclient.bounds import Excess
 from cfclient.decoding import NOT_JSON, decoded
-from cfclient.errors import InvalidInput, UnexpectedAnswer
+from cfclient.errors import ConnectionFailed, InvalidInput, OutcomeUnknown, UnexpectedAnswer
 from cfclient.models import Page, Record, RecordProps, RecordType
-from cfclient.shapes import unicode_name
+from cfclient.shapes import canonical, unicode_name
 
 from .asking import Asking
-from .envelope import DUPLICATE
+from .envelope import DUPLICATE, NO_RECORD
+from .memory import Memory
 from .support import Permission
 from .zones import Reference, Zones, has_more, written
 
@@ -343,24 +345,61 @@ async def create(asking: Asking, zones: Zones, action: RecNew) -> Record:
     return _shown(asking, envelope.result, zone)
 
 
-async def edit(asking: Asking, zones: Zones, action: RecEdit) -> Record:
+async def edit(asking: Asking, zones: Zones, memory: Memory, action: RecEdit) -> Record:
     """The record with what is given changed, and nothing else."""
     zone = await zones.reference(action.zone, named=True)
     body = body_of(action, zone)
     path = f"/zones/{zone.id}/dns_records/{action.id}"
+    doubt = (asking.credentials.principal, "replaced", zone.id, action.id)
     try:
         envelope = await asking.send("PATCH", path, body, result=_Edited, needs=Permission.DNS_EDIT)
     except InvalidInput as refused:
         # Most likely a wrong value; but so is another type answered, whose code nobody has written down.
         if DUPLICATE & set(refused.numbers):
             raise
+        if NO_RECORD & set(refused.numbers) and memory.get(doubt) == body:
+            return _shown(asking, await _made_instead(asking, zone, action, body), zone)
         old = await _unlike(asking, path, body["type"], refused)
     else:
         changed: _Edited | None = envelope.result
         if changed is None or changed.type.value == body["type"]:
             return _shown(asking, changed, zone)
         old = changed
-    return _shown(asking, await _replaced(asking, zone, old, body), zone)
+    try:
+        replaced = await _replaced(asking, zone, old, body)
+    except (ConnectionFailed, UnexpectedAnswer):
+        memory.put(doubt, body)
+        raise
+    memory.forget(doubt)
+    return _shown(asking, replaced, zone)
+
+
+async def _made_instead(asking: Asking, zone: Reference, action: RecEdit, body: Mapping[str, Any]) -> WireRecord:
+    """The record that a batch made whose answer was lost.
+
+    Raises:
+        OutcomeUnknown: it is not there, or cannot be told from others.
+    """
+    name = canonical(body["name"])
+    envelope = await asking.get(
+        f"/zones/{zone.id}/dns_records",
+        {"type": body["type"], "name.exact": name, "per_page": 100},
+        result=list[WireRecord],
+        needs=Permission.DNS_READ,
+    )
+    listed: list[WireRecord] = envelope.result or []
+    alike = [one for one in listed if one.type.value == body["type"] and canonical(one.name) == name]
+    _, content = as_written(action)
+    same = [one for one in alike if canonical(record_value(one, zone.name).content) == canonical(content)]
+    found = same or alike
+    if len(found) == 1:
+        return found[0]
+    raise OutcomeUnknown(
+        asking.name,
+        "the record was replaced by one of another type, and which one that is cannot be told",
+        seen=tuple(one.id for one in found),
+        advice="list the zone's records",
+    )
 
 
 async def _unlike(asking: Asking, path: str, type_: str, refused: InvalidInput) -> _Edited:
