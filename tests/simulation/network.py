@@ -20,7 +20,7 @@ from cfclient.backend import departed
 from cfclient.errors import ConnectionFailed
 from cfclient.http import Reply, Request
 
-__all__ = ["FAULTS", "Down", "Network"]
+__all__ = ["FAULTS", "SAYS_SO", "Down", "Network"]
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -40,6 +40,9 @@ FAULTS: Final = {
     "429": 1,
     "5xx": 3,
 }
+
+#: with these the service says that calls are to wait, or may say so
+SAYS_SO: Final = ("E_MAXAPI", "429", "5xx")
 
 #: after so many seconds an exchange without an answer is given up
 TOTAL: Final = 60.0

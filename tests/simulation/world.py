@@ -5,7 +5,7 @@
 3. What was said to have failed surely was never carried out.
 4. Each zone of an audit is as it was at some moment of it, or is named as failed; none is missing.
 5. Where the clients pace, and nobody else spends of their budget, the service refuses none of them for its limit;
-   and never do more exchanges leave this network address than it may.
+   never do more exchanges leave this network address than it may; and nobody is held back unless the service said so.
 6. No task, no exchange, no place and no waiter is left over.
 7. When the faults end, the bot brings about what it wants: one record, with the right address.
 """
@@ -38,10 +38,10 @@ from cfclient.emulated.ids import v4_id
 from cfclient.errors import RateLimited
 from cfclient.http import Http
 from cfclient.pace import Pace, Rate
-from cfclient.retry import Retry
+from cfclient.retry import Attempt, Retry
 from tests.simulation import clients
 from tests.simulation.clients import Notes, addresses
-from tests.simulation.network import App, Down, Network
+from tests.simulation.network import SAYS_SO, App, Down, Network
 from tests.simulation.truth import Truth, WatchedV4, mark, states
 
 __all__ = ["WAYS", "Result", "simulate"]
@@ -172,6 +172,8 @@ class _World:
         #: others spend of the same budget
         self.others = draw.random() < 0.3
         self.pace = self._pace() if draw.random() < 0.6 else None
+        #: whether a call was refused because the service holds calls back
+        self.held = False
 
     def _pace(self) -> Pace:
         calls, seconds = self.limit or (1200, 300.0)
@@ -210,10 +212,14 @@ class _World:
             settle=draw.choice([0.5, 2.0]),
             patience=draw.choice([10.0, 310.0]),
             draw=draw.random,
-            hook=lambda attempt: self.say(f"attempt {attempt.number} of {attempt.action.wire_name}: {attempt.outcome}"),
+            hook=self._attempted,
         )
         pace = self.pace and attrs.evolve(self.pace, max_wait=draw.choice([0.0, 3.0, 30.0, 400.0]))
         return self.way.connect(network, policy, pace)
+
+    def _attempted(self, attempt: Attempt) -> None:
+        self.say(f"attempt {attempt.number} of {attempt.action.wire_name}: {attempt.outcome}")
+        self.held = self.held or "the service holds calls back" in str(attempt.error)
 
     async def _spend(self, truth: Truth) -> None:
         """Others, who have the same credentials and no manners."""
@@ -306,6 +312,8 @@ class _World:
         if self.pace is None:
             return []
         found = []
+        if self.held and not (truth.limited or any(network.met[name] for name in SAYS_SO)):
+            found.append("calls were held back, and the service never said so")
         if truth.limited and not self.others:
             found.append(f"{truth.limited} calls were refused for the limit of {self.limit}, which nobody else uses")
         egress = self.pace.egress
