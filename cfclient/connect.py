@@ -250,8 +250,18 @@ def settings(
     pace = os.environ.get("CFCLIENT_PACE")
     if not pace and stored is not None and (named or any("profile " in where for where in origins.values())):
         pace = stored.get("pace")
-    credentials = Credentials(mail, key)
+    credentials = _credentials(mail, key, f"the e-mail address: {mail_from or 'none'}, the key: {key_from}")
     return Settings(url=address, credentials=credentials, account=account, pace=pace or None, origins=origins)
+
+
+def _credentials(email: str | None, token: Token, places: str) -> Credentials:
+    """The credentials; where they cannot be used, the error names their places, and holds nothing of them."""
+    reason = ""
+    try:
+        return Credentials(email, token)
+    except ConfigurationError as error:
+        reason = str(error)
+    raise ConfigurationError(f"{reason} ({places})")
 
 
 def _is_emulator(address: str) -> bool:
@@ -503,7 +513,7 @@ async def connect(
             policy = _checked(pace, retry=retry, bounds=bounds, principal=principal, texts=(email, token))
             if url is not None and not isinstance(url, str):
                 if not callable(url):
-                    raise ConfigurationError(f"url: expected an address or a connect, got {type(url).__name__}")
+                    raise ConfigurationError(_no_address(url))
                 make = url
                 credentials = _demo(email, token)
             else:
@@ -546,6 +556,11 @@ async def connect(
             yield client
         finally:
             home.closed = True
+
+
+def _no_address(value: object) -> str:
+    hint = ": give its `connect`" if hasattr(value, "connect") else ""
+    return f"url: expected an address or a connect, got {type(value).__name__}{hint}"
 
 
 def _checked(

@@ -95,6 +95,41 @@ def test_what_cannot_be_a_credential_is_refused_without_a_word_of_it(email: str,
     assert [] == [part for part in (email, token) if len(part) > 1 and part in str(caught.value)]
 
 
+@pytest.mark.parametrize("url", [URL, V4_URL])
+def test_a_setting_that_cannot_be_used_is_told_by_its_place(
+    url: str, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable that ends in a newline looks right wherever it is printed."""
+    config.write_text("[profiles.default]\nemail = 'a@example.com'\n")
+    monkeypatch.setenv("CFCLIENT_TOKEN", "sesame\n")
+
+    with pytest.raises(ConfigurationError, match=r"^the key cannot be used: .* key: CFCLIENT_TOKEN\)$") as caught:
+        settings(url)
+
+    assert "sesame" not in str(caught.value)
+    assert caught.value.__cause__ is caught.value.__context__ is None
+
+
+@pytest.mark.anyio
+async def test_an_emulator_is_given_by_its_connect() -> None:
+    """Said to those who give the emulator itself."""
+    with pytest.raises(ConfigurationError, match="got Emulator: give its `connect`"):
+        async with cfclient.connect(cast("Any", cfclient.emulator(zones=1))):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("zones", -1), ("zones", "x"), ("zones", None), ("seed", "x"), ("page_size", "x"), ("limit", 5), ("latency", "x")],
+)
+def test_an_emulator_s_option_is_refused_by_name(option: str, value: Any) -> None:
+    """As in its address."""
+    given: dict[str, Any] = {option: value}
+
+    with pytest.raises(cfclient.CloudflareError, match=f"^{option}"):
+        cfclient.emulator(**given)
+
+
 @pytest.mark.anyio
 async def test_an_address_is_text_or_a_connect() -> None:
     """Bytes are neither."""

@@ -246,6 +246,7 @@ async def test_a_charset_behind_the_content_type_is_understood() -> None:
         ({"a": "stats", "tkn": ""}, {"msg": "Unknown token or email", "err_code": "E_UNAUTH"}),
         ({"a": "stats", "email": ""}, {"msg": "Unknown token or email", "err_code": "E_UNAUTH"}),
         ({"a": "stats", "tkn": "a\x00b"}, {"msg": "Unknown token or email", "err_code": "E_UNAUTH"}),
+        ({"a": "stats", "tkn": "schl\u00fcssel"}, {"msg": "Unknown token or email", "err_code": "E_UNAUTH"}),
         (
             {"a": "devmode", "z": "example.com"},
             {

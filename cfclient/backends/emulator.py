@@ -103,11 +103,10 @@ class Emulator:
         latency: float = 0.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if page_size < 1:
-            raise ConfigurationError(f"page_size={page_size!r}: expected at least 1")
-        if limit is not None and (limit[0] < 1 or not limit[1] > 0):
+        _check_whole("page_size", page_size, 1)
+        if limit is not None and not _is_limit(limit):
             raise ConfigurationError(f"limit={limit!r}: expected (calls, seconds), both above 0, or None")
-        if not latency >= 0:
+        if not isinstance(latency, int | float) or not latency >= 0:
             raise ConfigurationError(f"latency={latency!r}: expected seconds, 0 or more")
         accounts = tuple(accounts)
         _check(accounts)
@@ -124,6 +123,8 @@ class Emulator:
     @classmethod
     def demo(cls, *, zones: int = 25, seed: int = 1, **options: Unpack[Options]) -> Emulator:
         """With the demo account in it, whose credentials are `DEMO`; the same seed makes the same account."""
+        _check_whole("zones", zones, 0)
+        _check_whole("seed", seed)
         return cls([demo_account(zones, seed)[0]], **options)
 
     @classmethod
@@ -284,6 +285,19 @@ class Emulator:
     def retry_after(self, email: str = DEMO_EMAIL) -> float:
         """Seconds until this account may call again, 0 where it may now; the service itself never said."""
         return self._wait(self._accounts[email], self._clock())
+
+
+def _check_whole(name: str, value: object, low: int | None = None) -> None:
+    if not isinstance(value, int) or (low is not None and value < low):
+        raise ConfigurationError(f"{name}={value!r}: expected {'a whole number' if low is None else f'at least {low}'}")
+
+
+def _is_limit(limit: object) -> bool:
+    """Whether this is so many calls in so many seconds."""
+    match limit:
+        case (int() as calls, int() | float() as seconds):
+            return calls >= 1 and seconds > 0
+    return False
 
 
 def _check(accounts: tuple[Account, ...]) -> None:
