@@ -167,7 +167,10 @@ async def stream_all(
                 yield Outcomes(receive, places, ordered=ordered)
             except BODY as error:  # raised below, outside of the group
                 failure = error
-            tasks.cancel_scope.cancel()
+            finally:
+                # Before the stream is closed, so that whoever waits to hand something over is cancelled and does
+                # not find it closed: asyncio's own cancelling (Ctrl-C, asyncio.timeout) reaches this task only.
+                tasks.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         failure = failure or _first_fault(group)
         if failure is None:

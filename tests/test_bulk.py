@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, suppress
@@ -214,6 +215,33 @@ async def test_cancellation_leaves_nothing_running() -> None:
 
     assert scope.cancelled_caught
     assert service.running == 0
+
+
+class Prompt:
+    """Answers at once."""
+
+    async def perform(self, action: Action[T], /) -> T:
+        assert isinstance(action, act.IpLkup)
+        return cast("T", models.ThreatScore(ip=action.ip))
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_cancelled_task_ends_as_cancelled_while_outcomes_wait_to_be_taken() -> None:
+    """Asyncio's own cancelling (Ctrl-C, asyncio.timeout) reaches the block's task only, and stays what it is."""
+    waiting = asyncio.Event()
+
+    async def job() -> None:
+        async with stream_all(Prompt(), lookups(100), concurrency=2):
+            await anyio.wait_all_tasks_blocked()  # the stream is full, and both workers wait to hand over one more
+            waiting.set()
+            await anyio.sleep_forever()
+
+    task = asyncio.create_task(job())
+    await waiting.wait()
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 async def test_the_body_s_own_error_comes_as_itself() -> None:

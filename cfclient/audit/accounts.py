@@ -270,7 +270,10 @@ async def audit_accounts(
                 yield run
             except BODY as error:  # raised below, outside of the group
                 failure = error
-            tasks.cancel_scope.cancel()
+            finally:
+                # Before the stream is closed, so that whoever waits to hand something over is cancelled and does
+                # not find it closed: asyncio's own cancelling (Ctrl-C, asyncio.timeout) reaches this task only.
+                tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure
 
