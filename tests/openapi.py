@@ -28,7 +28,17 @@ from openapi_core.testing import MockRequest, MockResponse
 from cfclient.http import Http, Reply, Request
 from tests.conftest import SHARED
 
-__all__ = ["HOST", "SCHEMA", "Checked", "CheckedTransport", "check_query", "check_reply", "check_request", "judge"]
+__all__ = [
+    "HOST",
+    "SCHEMA",
+    "Checked",
+    "CheckedTransport",
+    "check_query",
+    "check_reply",
+    "check_request",
+    "is_described",
+    "judge",
+]
 
 #: the description's own server; whatever address is really asked, its path is judged as if it were here
 HOST = "https://api.cloudflare.com"
@@ -84,6 +94,11 @@ SCHEMA = graphql.build_schema(
 def _description() -> OpenAPI | None:
     path = SHARED / "v4" / "openapi-subset.json"
     return OpenAPI.from_dict(json.loads(path.read_text())) if path.is_file() else None
+
+
+def is_described() -> bool:
+    """Whether the description is there, for tests that have something to say without it too."""
+    return _description() is not None
 
 
 def judge() -> OpenAPI:
