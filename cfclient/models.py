@@ -560,6 +560,10 @@ class ZoneSettings:
     dnssec_status: str | None = attrs.field(default=None, metadata=ABSENT)
     universal_ssl: bool | None = attrs.field(default=None, metadata=ABSENT)
     bot_fight_mode: bool | None = attrs.field(default=None, metadata=ABSENT)
+    #: no setting, but what limits go by: "free", "pro", "business", "enterprise", or another word
+    plan: str | None = attrs.field(default=None, metadata=ABSENT)
+    #: when the zone was added to the account
+    created_on: Seconds | None = attrs.field(default=None, metadata=ABSENT)
     #: by field: why it is None, where the service no longer has the setting or refused to tell it
     missing: Mapping[str, str] = attrs.field(factory=dict, hash=False, metadata=OURS)
     #: keys that this class does not know, and values that it cannot read, as they came

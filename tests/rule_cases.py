@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from cfclient.audit import ZoneData
@@ -599,6 +600,30 @@ HITS: list[tuple[str, str, ZoneData, list[str]]] = [
         of(*[rec(f"a{number}", "A", ORIGIN) for number in range(3501)]),
         ["the zone has 3,501 records; 3,500 are the most of any common plan"],
     ),
+    (
+        "too-many-records",
+        "a free zone of today",
+        of(*[rec("a", "A", ORIGIN)] * 201, plan="free", created_on=datetime(2024, 9, 1, tzinfo=UTC)),
+        ["the zone has 201 records; 200 are the most of the free plan"],
+    ),
+    (
+        "too-many-records",
+        "a free zone of before",
+        of(*[rec("a", "A", ORIGIN)] * 1001, plan="free", created_on=datetime(2024, 8, 31, tzinfo=UTC)),
+        ["the zone has 1,001 records; 1,000 are the most of the free plan"],
+    ),
+    (
+        "too-many-records",
+        "a free zone of whatever age",
+        of(*[rec("a", "A", ORIGIN)] * 1001, plan="free"),
+        ["the zone has 1,001 records; 1,000 are the most of the free plan"],
+    ),
+    (
+        "too-many-records",
+        "a zone that is paid for",
+        of(*[rec("a", "A", ORIGIN)] * 3501, plan="business"),
+        ["the zone has 3,501 records; 3,500 are the most of the business plan"],
+    ),
 ]
 
 # Rule, what nearly is the case, and the zone.
@@ -936,4 +961,15 @@ MISSES: list[tuple[str, str, ZoneData]] = [
         of(txt("a", "x" * 2048), txt("b", '"' + "x" * 2048 + '"')),
     ),
     ("too-many-records", "as many as there can be", of(*[rec("a", "A", ORIGIN)] * 3500)),
+    (
+        "too-many-records",
+        "as many as a free zone of today can have",
+        of(*[rec("a", "A", ORIGIN)] * 200, plan="free", created_on=datetime(2025, 1, 1, tzinfo=UTC)),
+    ),
+    (
+        "too-many-records",
+        "as many as a free zone of before can have",
+        of(*[rec("a", "A", ORIGIN)] * 1000, plan="free", created_on=datetime(2024, 8, 31, 23, 59, 59, tzinfo=UTC)),
+    ),
+    ("too-many-records", "as many as a paid zone can have", of(*[rec("a", "A", ORIGIN)] * 3500, plan="pro")),
 ]

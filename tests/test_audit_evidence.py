@@ -16,6 +16,7 @@ import attrs
 import jsonschema
 import pytest
 
+from cfclient.actions import Action
 from cfclient.audit.accounts import AuditAccount
 from cfclient.audit.evidence import Evidence
 from cfclient.audit.manifest import _digest, fingerprint, verify
@@ -110,9 +111,7 @@ async def test_what_is_not_checked_is_said_with_its_reason(tmp_path: Path) -> No
     (account,) = read(tmp_path / "manifest.json")["accounts"]
     report = read(tmp_path / "acme" / "report.json")
 
-    assert dict.fromkeys(report["summary"]["not_checked"], 3) == {
-        entry["rule"]: entry["zones"] for entry in account["not_checked"]
-    }
+    assert report["summary"]["not_checked"] == {entry["rule"]: entry["zones"] for entry in account["not_checked"]}
     assert all(entry["reason"] for entry in account["not_checked"])
 
 
@@ -428,9 +427,80 @@ def test_many_accounts_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixt
     assert 3 == main(["verify", str(folder)])
 
 
+@pytest.fixture
+def three(tmp_path: Path) -> list[str]:
+    """Two accounts that see zones of the same names, and one whose key is wrong."""
+    path = tmp_path / "accounts.toml"
+    path.write_text(
+        '[accounts.one]\nurl = "emulator:?zones=4"\n[accounts.two]\nurl = "emulator:?zones=4"\n'
+        '[accounts.wrong]\nurl = "emulator:?zones=4"\ntoken = "wrong"\n'
+    )
+    path.chmod(0o600)
+    return ["--accounts", str(path)]
+
+
+def test_many_accounts_without_a_folder(
+    three: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One report over all is printed, each zone with its account, and nothing is left behind."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    assert 3 == main(["audit", *three])
+    out, err = capsys.readouterr()
+    assert out.startswith("8 of 9 zones read, ")
+    assert "wrong its zones could not be listed: zone_load_multi: Unknown token or email" in " ".join(out.split())
+    zones = [line.split()[1:3] for line in out.splitlines() if line.startswith(("high", "medium", "low", "info"))]
+    assert {"one:", "two:"} == {account for account, _ in zones}
+    assert [zone for account, zone in zones if account == "one:"] == [
+        zone for account, zone in zones if account == "two:"
+    ]
+    assert "digest" not in err
+    assert ["accounts.toml"] == [name for name in os.listdir(tmp_path) if name != "config"]
+
+    assert 3 == main(["audit", *three, "--format", "json"])
+    body = json.loads(capsys.readouterr().out)
+    assert ("overall", ["one", "two", "wrong"]) == (body["kind"], [account["name"] for account in body["accounts"]])
+
+
+def test_many_accounts_interrupted_without_a_folder(
+    three: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read until then is printed, and no folder is named that could be continued."""
+    perform, sent = Emulator.perform, list[int]()
+
+    def interrupted(self: Emulator, credentials: Credentials, action: Action[Any]) -> Any:
+        if action.wire_name == "rec_load_all" and not sent:
+            sent.append(signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
+        return perform(self, credentials, action)
+
+    monkeypatch.setattr(Emulator, "perform", interrupted)
+
+    assert 130 == main(["audit", *three])
+    out, err = capsys.readouterr()
+    assert "INCOMPLETE" in out
+    assert "interrupted" in err
+    assert "resume" not in err
+
+
+def test_a_folder_that_is_there_is_one_for_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever names one has a manifest without asking for it."""
+    assert 1 == main(["audit", "--demo", "-o", str(tmp_path / "e"), "--evidence"])
+    (tmp_path / "f").mkdir()
+    assert 1 == main(["audit", "--demo", "-o", str(tmp_path / "f")])
+    assert 1 == main(["audit", "--demo", "-o", str(tmp_path / "f"), "--resume"])
+
+    assert 0 == main(["verify", str(tmp_path / "f")])
+    assert sorted(os.listdir(tmp_path / "e")) == sorted(os.listdir(tmp_path / "f"))
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (["--profiles", "a", "--resume"], "--resume continues a folder: name it by -o FOLDER"),
+        (["--profiles", "a", "--format", "csv"], "as table or json: name a folder for a report of each"),
+        (["--profiles", "a", "--format", "json", "--with-records"], "as table or json: name a folder"),
         (["--demo", "--evidence"], "name the folder for the evidence: -o FOLDER"),
         (["--demo", "--evidence", "-o", "x", "--format", "parquet"], "--format parquet is no form of evidence"),
         (["--profiles", "a", "-o", "x", "a.example"], "zones are named in the file of accounts"),

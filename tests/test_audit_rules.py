@@ -613,3 +613,36 @@ def test_policies_that_include_each_other_are_counted_only_so_far() -> None:
 
     assert 21 == len(found)
     assert {"100"} == {finding.message.split("at least ")[1].split(" ")[0] for finding in found}
+
+
+@pytest.mark.parametrize(
+    ("count", "settings", "reason"),
+    [
+        (200, {}, None),
+        (201, {}, "version 1 of the API has no setting plan"),
+        (3500, {"missing": {"plan": "refused"}}, "plan: refused"),
+        (201, {"plan": "free"}, "the service did not report the setting created_on"),
+        (1000, {"plan": "free", "missing": {"created_on": "unread"}}, "created_on: unread"),
+        (201, {"plan": "lite"}, "nobody knows plan 'lite'"),
+        (3500, {"plan": "enterprise"}, None),
+    ],
+)
+def test_a_number_of_records_between_two_limits(count: int, settings: dict[str, Any], reason: str | None) -> None:
+    """It is not checked, with the reason for which nobody knows; below both limits nobody has to."""
+    (rule,) = [rule for rule in RULES if rule.id == "too-many-records"]
+
+    result = judge(of(*[rec("a", "A", "93.184.216.34")] * count, **settings), [rule])
+
+    most = "1,000" if settings.get("plan") == "free" else "3,500"
+    words = f"whether 200 to {most} records are too many depends on the plan and on the zone's age; {reason}"
+    assert ((), () if reason is None else ((rule.id, words),)) == (result.findings, result.not_checked)
+
+
+def test_the_limit_of_the_enterprise_plan_is_agreed_upon() -> None:
+    """So a zone beyond the usual number is not accused."""
+    (rule,) = [rule for rule in RULES if rule.id == "too-many-records"]
+
+    result = judge(of(*[rec("a", "A", "93.184.216.34")] * 3501, plan="enterprise"), [rule])
+
+    words = "how many records beyond 3,500 a zone of the Enterprise plan may have is agreed upon"
+    assert ((), ((rule.id, words),)) == (result.findings, result.not_checked)

@@ -41,7 +41,7 @@ from cfclient.http import Reply, Request
 from cfclient.retry import Retry
 from tests.openapi import Checked, check_request
 from tests.samples import EXAMPLES
-from tests.v4fake import ACCOUNT, OTHER, URL, ZONE, Fake, no, ok, zone
+from tests.v4fake import ACCOUNT, OTHER, TIME, URL, ZONE, Fake, no, ok, zone
 
 pytestmark = pytest.mark.anyio
 
@@ -769,6 +769,44 @@ async def test_today_s_settings_are_asked_for_by_name(fake: Fake) -> None:
         == settings
     )
     assert len(today) == len(fake.lines)
+
+
+async def test_plan_and_age_come_with_the_zone(fake: Fake) -> None:
+    """They cost no call where the zone is looked up by its name, and one where only its id is known."""
+    async with opened(Judge(fake)) as cf:
+        named = await cf.zone_settings("example.com", only={"plan", "created_on"})
+    looked_up = len(fake.lines)
+    async with opened(Judge(fake)) as cf:
+        by_id = await cf.zone_settings(ZONE, only={"plan"})
+
+    assert (1, 2) == (looked_up, len(fake.lines))
+    assert ("free", datetime.fromisoformat(TIME).replace(microsecond=0)) == (named.plan, named.created_on)
+    assert models.ZoneSettings(plan="free") == by_id
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [("2024-09-01", datetime(2024, 9, 1, tzinfo=UTC)), ("2024-08-31T23:00:00-01:00", datetime(2024, 9, 1, tzinfo=UTC))],
+)
+async def test_a_day_of_any_form_is_one(fake: Fake, told: str, expected: datetime) -> None:
+    """In UTC, where nothing else is said."""
+    fake.rules["GET", f"/zones/{ZONE}"] = ok(zone(created_on=told))
+    async with opened(fake) as cf:
+        assert expected == (await cf.zone_settings(ZONE, only={"created_on"})).created_on
+
+
+async def test_plan_and_age_that_are_not_told(fake: Fake) -> None:
+    """By the service, or to a token that may not read the zone: unknown, with the reason, which refuses no setting."""
+    fake.rules["GET", f"/zones/{ZONE}"] = ok(zone(plan=None, created_on="long ago"))
+    async with opened(fake) as cf:
+        untold = await cf.zone_settings(ZONE, only={"plan", "created_on"})
+    fake.rules["GET", f"/zones/{ZONE}"] = no(403, 9109, "Unauthorized to access requested resource")
+    async with opened(fake) as cf:
+        refused = await cf.zone_settings(ZONE, only={"plan", "ssl"})
+
+    reason = "the service did not tell it with the zone, or may not show the zone to this token"
+    assert models.ZoneSettings(missing={"plan": reason, "created_on": reason}) == untold
+    assert models.ZoneSettings(ssl=models.SslMode.STRICT, missing={"plan": reason}) == refused
 
 
 async def test_a_setting_that_is_refused_is_unknown_and_costs_no_other(fake: Fake) -> None:

@@ -49,7 +49,7 @@ __all__ = [
 
 K = TypeVar("K")
 
-#: the settings of today's Cloudflare, of which version 1 knows nothing
+#: the settings of today's Cloudflare, and what it tells of a zone, of which version 1 knows nothing
 TODAYS: Final = (
     "always_use_https",
     "automatic_https_rewrites",
@@ -60,6 +60,8 @@ TODAYS: Final = (
     "dnssec_status",
     "universal_ssl",
     "bot_fight_mode",
+    "plan",
+    "created_on",
 )
 
 

@@ -25,7 +25,7 @@ from cfclient.connect import connect
 from cfclient.output import Progress, console, destination
 
 from .ending import Ending, ending
-from .evidence import Many, Reading, exit_code, into_folder
+from .evidence import Many, Reading, exit_code, into_folder, of_many
 from .options import (
     DEFAULT_ACCOUNT,
     DEFAULT_REPORT,
@@ -48,14 +48,17 @@ def audit(
     estimate: Annotated[
         bool, flag("Print how many calls it takes, whose, and the expected end (table or json); audit nothing.")
     ] = False,
-    evidence: Annotated[bool, flag("-o is a folder: reports, and a manifest that proves them.")] = False,
+    evidence: Annotated[
+        bool, flag("-o is a folder, also one that is not there yet: reports, and a manifest that proves them.")
+    ] = False,
     accounts: Annotated[
-        Path | None, Parameter(help="A file of many accounts, all audited in one run; implies --evidence.")
+        Path | None,
+        Parameter(help="A file of many accounts, all audited in one run: into the folder -o, or one report over all."),
     ] = None,
     profiles: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Profiles of config.toml, all audited in one run; implies --evidence.", negative=(), show_default=False
+            help="Profiles of config.toml, audited in one run like those of --accounts.", negative=(), show_default=False
         ),
     ] = (),
     choice: Choice = DEFAULT_CHOICE,
@@ -72,6 +75,7 @@ def audit(
         cfclient audit --format jsonl -o findings.jsonl --resume
         cfclient audit --format html -o report.html
         cfclient audit --format jsonl --with-records -o snapshot.jsonl
+        cfclient audit --accounts accounts.toml
         cfclient audit --accounts accounts.toml -o evidence
         cfclient audit --accounts accounts.toml --estimate
 
@@ -82,8 +86,10 @@ def audit(
     many = Many(file=accounts, profiles=profiles, zones=zones, account=account)
     if estimate:
         return _estimated(many, choice, output, resume=resume)
-    if evidence or accounts or profiles:
-        how = Reading(choice, concurrency=concurrency, resume=resume)
+    how = Reading(choice, concurrency=concurrency, resume=resume)
+    if (accounts or profiles) and output.output is None and not evidence:
+        return of_many(many, output, how, Severity(fail_on))
+    if evidence or accounts or profiles or _is_folder(output):
         return into_folder(many, output, how, Severity(fail_on))
     _check(output, resume=resume)
     rules, exemptions = choice.made()
@@ -133,6 +139,11 @@ def _estimated(many: Many, choice: Choice, output: ReportOutput, *, resume: bool
     counting = partial(estimate, many.found(single), opened, only=only, pace=pace)
     show(anyio.run(counting), as_json=output.format == "json")
     return 0
+
+
+def _is_folder(output: ReportOutput) -> bool:
+    """Whether -o is a folder that is there, and not one for Parquet's files: what goes into it is evidence."""
+    return output.output is not None and output.output.is_dir() and output.format != "parquet"
 
 
 # -- where it goes -----------------------------------------------------------------------------------

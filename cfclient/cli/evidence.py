@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
@@ -25,6 +28,7 @@ from cfclient.pace import Pace
 
 from .ending import Ending, ending
 from .options import FOUND, INCOMPLETE, Account, ReportOutput, Traceback, Usage, say
+from .overall import show
 from .rules import Choice
 
 
@@ -84,6 +88,20 @@ class Reading:
     resume: bool = attrs.field(kw_only=True)
 
 
+def of_many(many: Many, output: ReportOutput, reading: Reading, fail_on: Severity) -> int:
+    """Audits the accounts and prints the report over all; the exit code is that of the worst of them."""
+    if reading.resume:
+        raise Usage("--resume continues a folder: name it by -o FOLDER")
+    if output.format not in {"table", "json"} or output.with_records:
+        raise Usage(
+            "without a folder, many accounts make one report, as table or json: "
+            "name a folder for a report of each by -o FOLDER"
+        )
+    # The same as with a folder, so that nothing is kept in memory meanwhile.
+    with tempfile.TemporaryDirectory(prefix="cfclient-") as place:
+        return _audited(many, Path(place), output, reading, fail_on, shown=True)
+
+
 def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Severity) -> int:
     """Audits the accounts into the folder; the exit code is that of the worst of them."""
     folder = output.output
@@ -91,6 +109,12 @@ def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Sev
         raise Usage("name the folder for the evidence: -o FOLDER")
     if output.format not in {"table", "json", "jsonl", *FORMS}:
         raise Usage(f"--format {output.format} is no form of evidence: {', '.join(('json', *FORMS))}")
+    return _audited(many, folder, output, reading, fail_on, shown=False)
+
+
+def _audited(
+    many: Many, folder: Path, output: ReportOutput, reading: Reading, fail_on: Severity, *, shown: bool
+) -> int:
     single = many.single()
     accounts = many.found(single)
     many.account.policy(found=single)  # refused now, before any folder is touched
@@ -109,7 +133,8 @@ def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Sev
         proof as evidence,
         Progress(shown=sys.stderr.isatty(), what="reading zones") as progress,
     ):
-        job = _Job(evidence, progress, end, fail_on)
+        report = partial(show, folder, rules=rules, as_json=output.format == "json") if shown else None
+        job = _Job(evidence, progress, end, fail_on, report)
         pace = many.account.policy(progress.waits, found=single)
         try:
             anyio.run(job.run, reading.concurrency, pace, many.account.allow_plain_http)
@@ -117,7 +142,8 @@ def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Sev
             if not end.said:
                 raise
             return end.code
-    say(f"the manifest's digest is {evidence.digest}")
+    if not shown:
+        say(f"the manifest's digest is {evidence.digest}")
     return max(_code(entry, fail_on) for entry in evidence.entries)
 
 
@@ -128,8 +154,17 @@ def _code(entry: Entry, fail_on: Severity) -> int:
 class _Job:
     """The run, and a line for each account when all are done."""
 
-    def __init__(self, evidence: Evidence, progress: Progress, end: Ending, fail_on: Severity) -> None:
+    def __init__(
+        self,
+        evidence: Evidence,
+        progress: Progress,
+        end: Ending,
+        fail_on: Severity,
+        report: Callable[[tuple[Entry, ...]], None] | None,
+    ) -> None:
         self._evidence = evidence
+        #: prints what was found, where it is not in a folder
+        self._report = report
         self._progress = progress
         self._end = end
         self._fail_on = fail_on
@@ -141,7 +176,7 @@ class _Job:
             )
         except anyio.get_cancelled_exc_class():
             self._say()
-            self._end.soon("; --resume continues the folder")
+            self._end.soon("" if self._report is not None else "; --resume continues the folder")
             raise
         self._say()
 
@@ -161,6 +196,8 @@ class _Job:
                     f"{summary.zones_read:,} of {summary.zones_expected:,} zones read, {summary.findings:,} findings"
                 )
             say(f"{entry.name}: {words} (exit code {code})")
+        if self._report is not None:
+            self._report(self._evidence.entries)
 
 
 def verify(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Final
 
-from cfclient.audit.model import Fault, Rule, Severity, ZoneData
+from cfclient.audit.model import Fault, Rule, Severity, Unseen, ZoneData
 from cfclient.models import RecordType
 from cfclient.shapes import MAX_NAME, MAX_TXT_OCTETS, canonical, is_label
 
@@ -116,13 +117,39 @@ def _record_too_large(data: ZoneData) -> Iterator[Fault]:
 
 # Cloudflare documentation, DNS: TXT records hold up to 2,048 characters.
 _LONGEST_TXT: Final = 2048
-# The largest number that any plan but Enterprise has (Cloudflare documentation, DNS: availability and limits).
+# Cloudflare documentation, DNS: availability and limits.
 _MOST_RECORDS: Final = 3500
+_OF_FREE, _OF_FREE_BEFORE = 200, 1000
+_FEWER_SINCE: Final = datetime(2024, 9, 1, tzinfo=UTC)
+_PLANS: Final = frozenset({"free", "pro", "business", "enterprise"})
 
 
-def _too_many_records(data: ZoneData) -> Iterator[Fault]:
-    if len(data.records) > _MOST_RECORDS:
-        yield Fault(f"the zone has {len(data.records):,} records; {_MOST_RECORDS:,} are the most of any common plan")
+def _limits(plan: str | None, created: datetime | None) -> tuple[int, int]:
+    """How many records a zone surely may have, and how many at the most; the same where its limit is known."""
+    if plan == "free" and created is not None:
+        limit = _OF_FREE if created >= _FEWER_SINCE else _OF_FREE_BEFORE
+        return limit, limit
+    if plan in _PLANS:
+        return (_OF_FREE, _OF_FREE_BEFORE) if plan == "free" else (_MOST_RECORDS, _MOST_RECORDS)
+    return _OF_FREE, _MOST_RECORDS
+
+
+def _too_many_records(data: ZoneData) -> Iterator[Fault | Unseen]:
+    """Where it lies between two limits, it matters which of them is the zone's."""
+    plan, count = data.settings.plan, len(data.records)
+    sure, most = _limits(plan, data.settings.created_on)
+    if count > most and plan == "enterprise":
+        yield Unseen(f"how many records beyond {most:,} a zone of the Enterprise plan may have is agreed upon")
+    elif count > most:
+        whose = f"are the most of the {plan} plan" if plan in _PLANS else "are the most of any common plan"
+        yield Fault(f"the zone has {count:,} records; {most:,} {whose}")
+    elif count > sure:
+        reason = data.unknown("plan") or (
+            data.unknown("created_on") if plan == "free" else f"nobody knows plan {plan!r}"
+        )
+        yield Unseen(
+            f"whether {_OF_FREE:,} to {most:,} records are too many depends on the plan and on the zone's age; {reason}"
+        )
 
 
 RULES: Final[tuple[Rule, ...]] = (
@@ -197,5 +224,6 @@ RULES: Final[tuple[Rule, ...]] = (
         mend="Delete what is no longer in use (cf.rec_delete), or put groups of names into zones of their own.",
         source="Cloudflare documentation, DNS: availability and limits",
         check=_too_many_records,
+        consults=("plan", "created_on"),
     ),
 )

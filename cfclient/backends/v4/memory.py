@@ -32,6 +32,9 @@ class Seen:
     #: None where nobody told
     name: str | None
     account: str | None
+    plan: str | None = None
+    #: as the service writes it
+    created_on: str | None = None
 
 
 class _Turn:

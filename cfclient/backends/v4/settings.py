@@ -208,6 +208,8 @@ PLACES: Final[Mapping[str, Place]] = types.MappingProxyType(
 
 #: the fields that are asked for where `only` does not say
 LEGACY: Final = frozenset(name for name, place in PLACES.items() if place.usual)
+#: what the zone itself tells, so that it costs no call where the zone is looked up by its name
+_ABOUT: Final = frozenset({"plan", "created_on"})
 _MORE: Final = "a call more, so it is asked for only where `only` names it"
 _NO_PURGE: Final = "today's Cloudflare does not tell it, and this client has purged nothing since it was opened"
 
@@ -278,19 +280,34 @@ def is_passing(failure: CloudflareError) -> bool:
     return isinstance(failure, RateLimited | ConnectionFailed) or not isinstance(failure, ApiError)
 
 
+def _moment(text: str | None) -> datetime | None:
+    """The moment that the service writes, None where it writes none."""
+    try:
+        moment = datetime.fromisoformat(text or "").replace(microsecond=0)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 async def read_all(asking: Asking, zones: Zones, memory: Memory, action: AskSettings) -> ZoneSettings:
     """The settings that are wanted, as far as the service tells them."""
-    zone = await zones.reference(action.zone)
     wanted = action.only
+    about = _ABOUT & (wanted or frozenset())
+    zone = await zones.reference(action.zone, named=bool(about))
     fields = [name for name in PLACES if (name in LEGACY if wanted is None else name in wanted)]
     values, missing = await ask_all(asking, zone.id, fields) if fields else ({}, {})
+    for name, told in (("plan", zone.plan), ("created_on", _moment(zone.created_on))):
+        if name in about and told is not None:
+            values[name] = told
+        elif name in about:
+            missing[name] = "the service did not tell it with the zone, or may not show the zone to this token"
     purged = purged_at(memory, asking, zone.id)
     if purged is not None:
         values["fpurge_ts"] = purged
     reasons = {
         **NO_SETTING,
         **({} if purged else {"fpurge_ts": _NO_PURGE}),
-        **({name: _MORE for name in PLACES if name not in LEGACY} if wanted is None else {}),
+        **({name: _MORE for name in (*PLACES, *_ABOUT) if name not in LEGACY} if wanted is None else {}),
     }
     missing.update((name, why) for name, why in reasons.items() if wanted is None or name in wanted)
     return ZoneSettings(**values, missing=missing)

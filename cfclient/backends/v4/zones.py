@@ -88,6 +88,8 @@ class Reference(NamedTuple):
     #: None where only the id is known
     name: str | None
     account: str | None
+    plan: str | None = None
+    created_on: str | None = None
 
 
 def written(name: str) -> str | None:
@@ -222,7 +224,7 @@ class Zones:
         else:
             known = self._memory.get((*self._mine, "id", zone))
             seen = known if isinstance(known, Seen) else Seen(zone, None, None)
-        return Reference(seen.id, seen.name, seen.account)
+        return Reference(seen.id, seen.name, seen.account, seen.plan, seen.created_on)
 
     def forget(self, zone: str) -> None:
         """It turned out to be gone."""
@@ -231,7 +233,8 @@ class Zones:
         self._memory.forget(*((*self._mine, "name", zone), *((*self._mine, "id", one) for one in (zone, *ids))))
 
     def _learn(self, zone: WireZone) -> Seen:
-        seen = Seen(zone.id, zone.name, zone.account.id if zone.account else None)
+        plan = zone.plan.legacy_id if zone.plan else None
+        seen = Seen(zone.id, zone.name, zone.account.id if zone.account else None, plan, zone.created_on)
         self._memory.put((*self._mine, "id", zone.id), seen)
         return seen
 
