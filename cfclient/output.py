@@ -62,6 +62,9 @@ def destination(path: Path | None, output_format: str) -> Iterator[TextIO]:
     it; so does everything where there is no plain file, such as `/dev/null`.
     """
     if path is None:
+        # None where whoever started the process closed it.
+        if cast("TextIO | None", sys.stdout) is None:
+            raise ConfigurationError("standard output is closed: name a file with -o")
         yield sys.stdout
     elif output_format == "jsonl" or (path.exists() and not path.is_file()):
         with _opened(path, "w", path) as stream:

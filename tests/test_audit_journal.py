@@ -153,7 +153,7 @@ async def test_a_zone_that_failed_is_read_anew(tmp_path: Path) -> None:
     ("other", "words"),
     [
         (identity(account="b"), 'account: "b" there, "a" here'),
-        (identity(rules=[RULE]), 'rules: "sha256:'),
+        (identity(rules=[RULE]), "other rules, severities or exceptions than here"),
         (identity(zones=["z0.example"]), r'zones: \["z0.example"\] there, null here'),
         (attrs.evolve(identity(), with_records=True), "with_records: true there, false here"),
         (attrs.evolve(identity(), cfclient="0.0.1"), 'cfclient: "0.0.1" there'),

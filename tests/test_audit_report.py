@@ -298,6 +298,16 @@ def test_what_tables_come_to_is_said_again_where_it_left_the_screen(height: int,
     assert (times == 2) == (lines[-1] == lines[0])
 
 
+def test_a_table_says_how_much_is_known() -> None:
+    """What exceptions cover is no finding, and is not forgotten."""
+    stream = io.StringIO()
+
+    report = TableReport(Console(file=stream, width=100))
+    report.finish(Summary(zones_expected=1, zones_read=1, records=1, excepted={"a": 2, "b": 1}))
+
+    assert "     3 known, until the exceptions for them run out\n" == stream.getvalue().partition("\n")[2][2:]
+
+
 @pytest.mark.parametrize("width", [40, 60, 200])
 def test_a_table_fits_its_width(width: int) -> None:
     """Long texts are folded, and lose nothing."""

@@ -275,6 +275,17 @@ def test_what_cannot_be_continued(arguments: list[str], words: str, capsys: pyte
     assert not Path("x").exists()
 
 
+def test_lines_are_not_continued_in_another_form(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They would be written over by a report of zones that are all read anew."""
+    path = tmp_path / "f.jsonl"
+    assert 1 == main(["audit", "--demo", "--format", "jsonl", "-o", str(path)])
+    before = path.read_bytes()
+
+    assert 2 == main(["audit", "--demo", "--format", "json", "-o", str(path), "--resume"])
+    assert "is an audit in lines, which goes on with --format jsonl" in capsys.readouterr().err
+    assert (before, ["f.jsonl"]) == (path.read_bytes(), os.listdir(tmp_path))
+
+
 @pytest.mark.slow
 def test_ten_times_the_zones_take_hardly_more_memory() -> None:
     """A tenth of what `python -m benchmarks.memory` measures."""

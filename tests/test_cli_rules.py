@@ -106,6 +106,7 @@ def test_an_audit_knows_exceptions(run: Run, tmp_path: Path) -> None:
     [
         (("audit", "--demo", "--select", "nothing"), "select 'nothing' means no rule"),
         (("rules", "--ignore", "nothing"), "ignore 'nothing' means no rule"),
+        (("rules", "mail"), "mail is an area of rules: cfclient rules --select mail lists them"),
         (("rules", "--policy", "/nowhere.toml"), "--policy /nowhere.toml: there is no such file"),
     ],
 )

@@ -299,3 +299,11 @@ def test_progress_is_shown_on_standard_error_only(
         out, err = capsys.readouterr()
 
         assert ("", shown) == (out, "reading zones" in err)
+
+
+def test_a_standard_output_that_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no stream then, which is the caller's doing and no fault of ours."""
+    monkeypatch.setattr("sys.stdout", None)
+
+    with pytest.raises(ConfigurationError, match="standard output is closed"), destination(None, "table"):
+        pass

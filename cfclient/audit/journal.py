@@ -45,7 +45,7 @@ from .model import Excepted, Exemption, Finding, Rule, Severity, Summary, Tally,
 from .report import SCHEMA_VERSION, JsonLinesReport
 from .report.plain import Plain, rule_out
 
-__all__ = ["Identity", "Journal", "account_name", "replay", "rules_digest"]
+__all__ = ["Identity", "Journal", "account_name", "is_journal", "replay", "rules_digest"]
 
 #: seconds between two times that the file is forced onto the disk
 SYNCED_EVERY: Final = 1.0
@@ -98,7 +98,10 @@ class Identity:
         differ = [name for name, value in self.line.items() if line.get(name) != value]
         if differ:
             shown = "; ".join(
-                f"{name}: {_short(line.get(name))} there, {_short(self.line[name])} here" for name in differ
+                "other rules, severities or exceptions than here"
+                if name == "rules"
+                else f"{name}: {_short(line.get(name))} there, {_short(self.line[name])} here"
+                for name in differ
             )
             raise ConfigurationError(f"{path} is of another audit, and stays as it is ({shown}); name another file")
 
@@ -108,6 +111,16 @@ def account_name(url: str, credentials: Credentials) -> str:
     parts = urlsplit(url)
     place = url if not parts.netloc else f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
     return f"{credentials.principal} at {place}"
+
+
+def is_journal(path: Path) -> bool:
+    """Whether a file begins as one of these does."""
+    try:
+        with path.open("rb") as stream:
+            _, line = next(_lines(stream), (0, None))
+    except OSError:
+        return False
+    return line is not None and line["kind"] == "audit"
 
 
 def _short(value: Any) -> str:

@@ -17,7 +17,7 @@ from cfclient.actions import SETTINGS
 from cfclient.audit import Audit, Rule, Severity, Summary, ZoneAudit
 from cfclient.audit import audit as audited
 from cfclient.audit.accounts import AuditAccount
-from cfclient.audit.journal import Identity, Journal, account_name, replay
+from cfclient.audit.journal import Identity, Journal, account_name, is_journal, replay
 from cfclient.audit.model import wanted
 from cfclient.audit.report import HtmlReport, ParquetReport, Report, reporter
 from cfclient.client import Client
@@ -58,7 +58,9 @@ def audit(
     profiles: Annotated[
         tuple[str, ...],
         Parameter(
-            help="Profiles of config.toml, audited in one run like those of --accounts.", negative=(), show_default=False
+            help="Profiles of config.toml, audited in one run like those of --accounts.",
+            negative=(),
+            show_default=False,
         ),
     ] = (),
     choice: Choice = DEFAULT_CHOICE,
@@ -173,6 +175,8 @@ def _check(output: ReportOutput, *, resume: bool) -> None:
         raise Usage("--resume continues a file: name it by -o FILE")
     if resume and output.output is not None and output.output.exists() and not output.output.is_file():
         raise Usage(f"--resume continues a file, and {output.output} is none (a folder goes with --evidence)")
+    if resume and output.output is not None and output.format != "jsonl" and is_journal(output.output):
+        raise Usage(f"{output.output} is an audit in lines, which goes on with --format jsonl; or name another file")
     if resume and (output.format == "parquet" or (output.with_records and output.format != "jsonl")):
         raise Usage("--resume goes with --format jsonl where records are written, which no other file keeps on the way")
     if output.with_records and output.format not in {"json", "jsonl"}:

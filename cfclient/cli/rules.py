@@ -115,6 +115,8 @@ def rules(
         found = [weights.get(one.id, one) for one in shown]
     else:
         found = [one for one in (*chosen, *KNOWN) if one.id == rule][:1]
+        if not found and rule in AREAS:
+            raise Usage(f"{rule} is an area of rules: cfclient rules --select {rule} lists them")
         if not found:
             raise Usage(f"there is no rule {rule!r}{near(rule, [one.id for one in KNOWN])}; cfclient rules lists them")
     with destination(output.output, output.format) as stream:

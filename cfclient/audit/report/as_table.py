@@ -53,6 +53,8 @@ class TableReport:
         for severity, number in summary.by_severity.items():
             if number:
                 self._say(f"  {number:>6,} {severity.value}", _STYLES[severity])
+        if summary.excepted:
+            self._say(f"  {sum(summary.excepted.values()):>6,} known, until the exceptions for them run out", "dim")
         self._table_of_findings()
         self._table("How to mend", ("rule", "what to do"), sorted({(f.rule, f.mend) for f in self._findings}))
         self._table(
