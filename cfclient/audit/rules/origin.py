@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
@@ -18,23 +19,6 @@ __all__ = ["OPTIONAL", "RULES"]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def _origins(data: ZoneData, record: Record) -> set[str]:
-    """Where the proxy turns to for a record: addresses, and host names that this zone does not resolve."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    todo = [record]
-    while todo:
-        hop = todo.pop()
-        value = comparable(hop)
-        further = data.answers(value, *ADDRESSING) if hop.type == CNAME else ()
-        if not further:
-            found.add(value)
-        elif value not in seen:
-            seen.add(value)
-            todo.extend(further)
-    return found
-
-
 def _addressed(data: ZoneData) -> list[Record]:
     records = [record for type_ in ADDRESSING for record in data.by_type.get(type_, ())]
     # Which of several names is told must not depend on the order in which they came.
@@ -43,12 +27,23 @@ def _addressed(data: ZoneData) -> list[Record]:
 
 
 def _hidden(data: ZoneData) -> Mapping[str, str]:
-    """Each origin of a proxied record, and the name that it is behind."""
+    """Where the proxy turns to, addresses and host names that this zone does not resolve, each with a name behind it.
+
+    Each name is passed once, whatever leads to it: of an origin the first name is told, and a zone is somebody's input.
+    """
     hidden: dict[str, str] = {}
+    passed: set[str] = set()
     for record in _addressed(data):
-        if record.service_mode is True:
-            for origin in _origins(data, record):
-                hidden.setdefault(origin, record.name)
+        todo = [record] if record.service_mode is True else []
+        while todo:
+            hop = todo.pop()
+            value = comparable(hop)
+            further = data.answers(value, *ADDRESSING) if hop.type == CNAME else ()
+            if not further:
+                hidden.setdefault(value, record.name)
+            elif value not in passed:
+                passed.add(value)
+                todo.extend(further)
     return hidden
 
 
@@ -115,19 +110,27 @@ def _narrow(network: Network) -> bool:
     return network.prefixlen >= (24 if network.version == 4 else 64)
 
 
-def _origin_exposed_by_spf(data: ZoneData) -> Iterator[Fault]:
-    hidden = {address: name for origin, name in _hidden(data).items() if (address := to_address(origin))}
-    for name, words, network in _networks(data):
-        for address, behind in hidden.items():
-            if _narrow(network) and address in network:
-                yield Fault(
-                    f"the SPF policy of {name} names {words}, where the proxy for {behind} has its origin ({address})",
-                    (name, behind),
-                )
-
-
 def _neighbourhood(address: Address) -> Network:
     return ipaddress.ip_network((address, 24 if address.version == 4 else 64), strict=False)
+
+
+#: how many origins are told of one network that a policy names
+_TOLD: Final = 8
+
+
+def _origin_exposed_by_spf(data: ZoneData) -> Iterator[Fault]:
+    hidden = {address: name for origin, name in _hidden(data).items() if (address := to_address(origin))}
+    near: dict[Network, list[Address]] = {}
+    for address in hidden:
+        near.setdefault(_neighbourhood(address), []).append(address)
+    for name, words, network in _networks(data):
+        around = near.get(_neighbourhood(network.network_address), ()) if _narrow(network) else ()
+        for address in itertools.islice((one for one in around if one in network), _TOLD):
+            behind = hidden[address]
+            yield Fault(
+                f"the SPF policy of {name} names {words}, where the proxy for {behind} has its origin ({address})",
+                (name, behind),
+            )
 
 
 def _origin_neighbour(data: ZoneData) -> Iterator[Fault]:
