@@ -646,3 +646,34 @@ def test_the_limit_of_the_enterprise_plan_is_agreed_upon() -> None:
 
     words = "how many records beyond 3,500 a zone of the Enterprise plan may have is agreed upon"
     assert ((), ((rule.id, words),)) == (result.findings, result.not_checked)
+
+
+def test_origins_are_found_in_time_that_grows_with_the_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name is passed once, however many CNAMEs lead through it: a zone is somebody's input."""
+    count = 200
+    chain = [rec(f"n{number}", "CNAME", f"n{number + 1}.{ZONE}", on=True) for number in range(count)]
+    data = of(*chain, rec(f"n{count}", "A", "93.184.216.34", on=True), rec("direct", "A", "93.184.216.34"))
+    asked: list[str] = []
+    answers = ZoneData.answers
+
+    def counted(self: ZoneData, name: str, *types: RecordType | str) -> tuple[Record, ...]:
+        asked.append(name)
+        return answers(self, name, *types)
+
+    monkeypatch.setattr(ZoneData, "answers", counted)
+
+    (rule,) = [rule for rule in RULES if rule.id == "origin-exposed"]
+    (finding,) = judge(data, [rule]).findings
+
+    assert ("direct.example.com", "n0.example.com") == finding.records
+    assert len(asked) <= 2 * count
+
+
+def test_a_network_that_hides_many_origins_is_told_so_far() -> None:
+    """A policy of a hundred networks before thousands of origins would be a report of nothing else."""
+    origins = [rec(f"n{number:02}", "A", f"93.184.216.{number}", on=True) for number in range(20)]
+
+    (rule,) = [rule for rule in RULES if rule.id == "origin-exposed-by-spf"]
+    found = judge(of(*origins, txt("@", "v=spf1 ip4:93.184.216.0/24 -all")), [rule]).findings
+
+    assert [f"n{number:02}.example.com" for number in range(8)] == [finding.records[1] for finding in found]
