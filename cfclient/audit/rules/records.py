@@ -65,7 +65,9 @@ def _ttl_odd(data: ZoneData) -> Iterator[Fault]:
     odd: dict[tuple[str, RecordType, int], None] = {}
     for record in data.records:
         # Behind the proxy every ttl is the service's own.
-        if record.ttl not in {None, 1} and not record.service_mode and not _SHORT <= record.ttl <= _LONG:
+        if record.ttl is None or record.ttl == 1 or record.service_mode:
+            continue
+        if not _SHORT <= record.ttl <= _LONG:
             odd[canonical(record.name), record.type, record.ttl] = None
     for name, type_, ttl in odd:
         yield Fault(f"the {type_.value} of {name} lives for {ttl:,} seconds, not {_SHORT} to {_LONG:,}", (name,))
