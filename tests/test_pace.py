@@ -913,6 +913,7 @@ def test_a_refusal_of_our_own_holds_nobody_back() -> None:
             await asked("first", 0)
             await anyio.sleep(30)
             await asked("second", 0)
+            held = -1.0
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(asked, "patient", 75)
                 await anyio.sleep(10)
