@@ -17,7 +17,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -387,47 +387,42 @@ async def one_of_each(there: Service, zones: list[str]) -> dict[str, str]:
 # -- all of it ----------------------------------------------------------------------------------------
 
 
-def rows(scale: float) -> list[Row]:
+def rows(scale: float) -> Iterator[Row]:
     """The table; what is plain is a tenth of the size."""
 
     def many(number: int) -> int:
         return max(10, int(number * scale))
 
-    found: list[Row] = []
     with service(zones=many(200)) as there:
-        found.append(anyio.run(functools.partial(audit, there, way="v4")))
+        yield anyio.run(functools.partial(audit, there, way="v4"))
     with service(zones=100) as there:
-        found.append(anyio.run(functools.partial(writes, there, number=many(5000), way="v4")))
+        yield anyio.run(functools.partial(writes, there, number=many(5000), way="v4"))
     for http, size in (("lanes", 1.0), ("plain httpx", 0.1)):
         with service(zones=many(int(2000 * size))) as there:
-            found.append(anyio.run(functools.partial(audit, there, http=http)))
+            yield anyio.run(functools.partial(audit, there, http=http))
         with service(zones=100) as there:
-            found.append(anyio.run(functools.partial(writes, there, number=many(int(5000 * size)), http=http)))
+            yield anyio.run(functools.partial(writes, there, number=many(int(5000 * size)), http=http))
         with service(zones=3, latency=6) as there:
             for backend in CANCELS:
                 number, then = many(int(10_000 * size)), many(int(1000 * size))
                 run = functools.partial(cancelled, there, number=number, then=then, backend=backend, http=http)
-                found.append(anyio.run(run, backend=backend))
+                yield anyio.run(run, backend=backend)
     with service(zones=3, latency=6) as there:
         for http in ("aiohttp", "pyreqwest"):
             run = functools.partial(cancelled, there, number=many(1000), then=many(1000), backend="asyncio", http=http)
-            found.append(anyio.run(run))
-    return found
+            yield anyio.run(run)
 
 
-def table(found: list[Row], command: str) -> str:
-    lines = [
-        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, seed {SEED}:",
-        "",
-        "| what | over | size | exchanges faulted | result | seconds |",
-        "|---|---|---|---|---|---|",
-    ]
-    for row in found:
-        wrong = f" **{len(row.wrong)} wrong**: {row.wrong[0]}" if row.wrong else ""
-        lines.append(
-            f"| {row.what} | {row.http} | {row.size} | {row.faulted} | {row.result}{wrong} | {row.seconds:.0f} |"
-        )
-    return "\n".join(lines)
+def heading(command: str) -> str:
+    return (
+        f"`{command}`, {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, seed {SEED}:\n\n"
+        "| what | over | size | exchanges faulted | result | seconds |\n|---|---|---|---|---|---|"
+    )
+
+
+def line(row: Row) -> str:
+    wrong = f" **{len(row.wrong)} wrong**: {row.wrong[0]}" if row.wrong else ""
+    return f"| {row.what} | {row.http} | {row.size} | {row.faulted} | {row.result}{wrong} | {row.seconds:.0f} |"
 
 
 def main() -> int:
@@ -435,8 +430,11 @@ def main() -> int:
     parser.add_argument("--scale", type=float, default=1.0)
     options = parser.parse_args()
     logging.getLogger("cfclient").addHandler(logging.NullHandler())  # the table says it all
-    found = rows(options.scale)
-    print(table(found, "make chaos" if options.scale == 1.0 else f"python -m tests.chaos --scale {options.scale:g}"))
+    print(heading("make chaos" if options.scale == 1.0 else f"python -m tests.chaos --scale {options.scale:g}"))
+    found = list[Row]()
+    for row in rows(options.scale):
+        print(line(row), flush=True)
+        found.append(row)
     bad = [row for row in found if not row.http.startswith("plain httpx") and row.wrong]
     for row in bad:
         print("\n".join(row.wrong[:20]), file=sys.stderr)

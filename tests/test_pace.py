@@ -898,7 +898,7 @@ def test_a_refusal_of_our_own_holds_nobody_back() -> None:
 
     async def main() -> list[tuple[str, float]]:
         service, seen = Service(), list[tuple[str, float]]()
-        began = anyio.current_time()
+        began, held = anyio.current_time(), math.inf
         async with client(service, pace=Pace(calls=2, seconds=100, egress=None, bulk_leaves=0.5)) as cf:
 
             async def asked(name: str, patience: float) -> None:
