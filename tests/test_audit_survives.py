@@ -323,6 +323,35 @@ def test_a_signal_during_a_call(
     assert ["f.json"] == os.listdir(tmp_path)
 
 
+def test_terminated_in_the_background_of_a_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A shell has its background jobs ignore Ctrl-C; SIGTERM ends them all the same, and Ctrl-C does not."""
+    path, calls = tmp_path / "f.json", list[str]()
+    perform = Emulator.perform
+
+    def ended(self: Emulator, credentials: Credentials, action: Action[Any]) -> Any:
+        calls.append(action.wire_name)
+        if calls.count("rec_load_all") == 1 and action.wire_name == "rec_load_all":
+            signal.raise_signal(signal.SIGINT)
+        if calls.count("rec_load_all") == 2 and action.wire_name == "rec_load_all":
+            signal.raise_signal(signal.SIGTERM)
+        return perform(self, credentials, action)
+
+    monkeypatch.setattr(Emulator, "perform", ended)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        arguments = ["--url", "emulator:?zones=3", "--concurrency", "1", "--format", "json", "-o", str(path)]
+        code = main(["audit", *arguments])
+        left = signal.getsignal(signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+    assert (143, signal.SIG_IGN, 2) == (code, left, calls.count("rec_load_all"))
+    assert capsys.readouterr().err.startswith("cfclient: terminated: 0 of 3 zones were read")
+    assert set() == signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
 def test_in_another_thread(tmp_path: Path) -> None:
     """Signals are the main thread's; an audit goes on without."""
     path, codes = tmp_path / "f.json", []

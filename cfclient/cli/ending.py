@@ -28,6 +28,12 @@ class Ending:
     def terminated(self, *_: object) -> None:
         """Takes a SIGTERM."""
         self.code, self.word = TERMINATED, "terminated"
+        if hasattr(signal, "pthread_sigmask"):
+            # One of these blocks may stand in another, which then holds Ctrl-C back; one that came is let through.
+            came = signal.SIGINT in signal.sigpending()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+            if came:
+                return
         signal.raise_signal(signal.SIGINT)
 
     def soon(self, words: str) -> None:
@@ -55,9 +61,18 @@ def ending() -> Iterator[Ending]:
     end = Ending()
     here = threading.current_thread() is threading.main_thread()
     before = signal.signal(signal.SIGTERM, end.terminated) if here else None
+    deaf = here and signal.getsignal(signal.SIGINT) is signal.SIG_IGN and hasattr(signal, "pthread_sigmask")
+    if deaf:
+        # A shell has its background jobs ignore Ctrl-C, which would be the end of SIGTERM too. It is held back
+        # instead of ignored, so that it does nothing still, until SIGTERM lets it through.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield end
     finally:
         end.cancel()
+        if deaf:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         if here:
             signal.signal(signal.SIGTERM, before)
