@@ -405,9 +405,7 @@ class _Retrying:
                 wait = told if fault is Fault.LIMITED else self._pause(failed, began + held + turns)
             self._saw(call, since, "failed", error=failure, wait=wait, held=waited)
             if wait is None:
-                raise (
-                    failure if fault is None or fault not in REPEATABLE[action.kind] else self._given_up(call, failure)
-                )
+                raise self._given_up(call, failure) if _is_given_up(call, fault) else failure
             call.doubtful = call.doubtful or fault is Fault.UNKNOWN
             if told is None:
                 await anyio.sleep(wait)
@@ -621,6 +619,15 @@ class _RetryingRaw(_Retrying):
             raise self._unknown(action, f"no answer came ({error})", ()) from error
         # A repeated delete that found nothing to delete has no reply of the service to show either.
         return {"result": "success", "msg": None} if reply is None else cast("dict[str, Any]", reply)
+
+
+def _is_given_up(call: _Call, fault: Fault | None) -> bool:
+    """Whether more than this failure is to be said."""
+    kind = call.action.kind
+    # Whatever ends it (a refusal, a client that was closed), an earlier attempt stays in doubt.
+    # Of a read there is nothing to be in doubt about, and a create looks for its record.
+    doubt = call.doubtful and kind not in {Kind.READ, Kind.CREATE}
+    return doubt or fault in REPEATABLE[kind]
 
 
 def _may_be_repeated(failure: CloudflareError, action: Action[Any]) -> bool:

@@ -24,8 +24,10 @@ from cfclient.errors import (
     ConfigurationError,
     ConnectionFailed,
     InvalidInput,
+    MisusedClient,
     OutcomeUnknown,
     RateLimited,
+    Unauthorized,
     UnexpectedAnswer,
 )
 from cfclient.retry import REPEATABLE, Attempt, Fault, Holds, Retry, _Known, fault_of, retrying
@@ -865,6 +867,27 @@ def test_a_give_up_does_not_deny_what_an_earlier_attempt_may_have_done(
         return caught.value
 
     assert expected == str(on_mock_clock(main))
+
+
+@pytest.mark.parametrize(
+    "last",
+    [MisusedClient("closed"), Unauthorized("No."), ConfigurationError("no key")],
+    ids=lambda error: type(error).__name__,
+)
+@pytest.mark.parametrize(("action", "notes"), [(act.SecLvl(ZONE, "high"), 1), (act.Stats(ZONE), 0)])
+def test_what_ends_a_call_in_doubt_leaves_it_in_doubt(last: CloudflareError, action: Action[Any], notes: int) -> None:
+    """A client that is closed meanwhile, a key that is no longer one: the first attempt may have been carried out."""
+    flaky = Flaky(("after", BROKEN), ("before", last))
+
+    async def main() -> CloudflareError:
+        with pytest.raises(type(last)) as caught:
+            await quick(flaky).perform(action)
+        return caught.value
+
+    last.__notes__ = []
+    doubt = "An earlier attempt got no answer: it may have been carried out."
+
+    assert [doubt] * notes == on_mock_clock(main).__notes__
 
 
 @pytest.mark.parametrize("held", [False, True])
