@@ -62,11 +62,10 @@ def test_who_knows_an_address_and_not_its_key_is_somebody_else() -> None:
     assert not any(key in first + guessed for key in ("sesame", "guessed"))
 
 
-@pytest.mark.parametrize(("email", "key"), [("ü@example.com", "sesame"), ("user@example.com", "sesamé")])
-def test_what_no_header_can_carry_is_unknown(email: str, key: str) -> None:
-    """Nobody has such credentials."""
+def test_what_no_header_can_carry_is_unknown() -> None:
+    """Nobody has such an e-mail address; a key that is not ASCII makes no credentials."""
     with pytest.raises(Unauthorized, match=r"Unknown token or email \(E_UNAUTH\)"):
-        each_their_own(Connected())(Credentials(email, key))
+        each_their_own(Connected())(Credentials("ü@example.com", "sesame"))
 
 
 @pytest.mark.parametrize("key", KEYS)
