@@ -259,14 +259,13 @@ async def _asked_today(found: Settings, account: str | None, pace: Pace | None) 
     named = [value for key, _, value in (pair.partition("=") for pair in query.split("&")) if key == "account"]
     account = account or (named[0] if named else None)
     async with AsyncExitStack() as stack:
-        http, left = await stack.enter_async_context(chosen(None)), None
+        http = await stack.enter_async_context(chosen(None))
         pacing = None if pace is None else Pacing(http, pace, url=url, credentials=found.credentials)
         if pacing is not None:
             stack.push_async_callback(pacing.aclose)
             http = pacing.http(found.credentials)
         told = await identify(http, found.credentials, url=url.rstrip("/"), account=account)
-        if pacing is not None:
-            left = await pacing.budget(found.credentials)
+        left = None if pacing is None else await pacing.budget(found.credentials)
     checks = []
     if told.status is None:
         checks.append(Check(check="credentials", state="ok", detail="the key is accepted; it may do all its user may"))

@@ -528,7 +528,10 @@ async def test_the_demo_account_has_the_findings_that_were_planted(seed: int) ->
     assert planted == {name: {finding.rule for finding in zone.findings} for name, zone in found.items()}
     assert run.summary.complete
     unseen = [rule.id for rule in RULES if not {*TODAYS}.isdisjoint(rule.needs) or rule.id == "caa-missing"]
-    assert dict.fromkeys(sorted(unseen), 25) == run.summary.not_checked
+    # Whether so many are too many depends on the plan, of which version 1 says nothing.
+    large = sum(len(site.records) > 200 for site in account.sites)
+    expected = {**dict.fromkeys(unseen, 25), **({"too-many-records": large} if large else {})}
+    assert expected == run.summary.not_checked
     assert sum(len(site.records) for site in account.sites) == run.summary.records
 
 

@@ -440,7 +440,7 @@ def test_html_without_its_packages_names_the_extra(package: str, monkeypatch: py
         HtmlReport(io.StringIO())
 
 
-@pytest.mark.parametrize("format_", ["markdown", "sarif", "html"])
+@pytest.mark.parametrize("format_", ["csv", "markdown", "sarif", "html"])
 def test_zones_that_were_not_come_to_are_named(format_: str) -> None:
     """An audit that was interrupted says of which zones it knows nothing."""
     stream = io.StringIO()

@@ -20,6 +20,7 @@ from cfclient.actions import Action
 from cfclient.backend import Credentials
 from cfclient.backends.emulator import Emulator
 from cfclient.cli import main
+from cfclient.cli.ending import Ending
 
 from .served import demo_server
 
@@ -182,6 +183,7 @@ def hang(*_, **__):
 
 socket.getaddrinfo = hang
 from cfclient.cli import main
+from cfclient.cli.ending import Ending
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -350,6 +352,16 @@ def test_terminated_in_the_background_of_a_script(
     assert (143, signal.SIG_IGN, 2) == (code, left, calls.count("rec_load_all"))
     assert capsys.readouterr().err.startswith("cfclient: terminated: 0 of 3 zones were read")
     assert set() == signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_terminated_where_signals_cannot_be_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows: as Ctrl-C, at once."""
+    monkeypatch.delattr(signal, "pthread_sigmask")
+    end = Ending()
+
+    with pytest.raises(KeyboardInterrupt):
+        end.terminated()
+    assert (143, "terminated") == (end.code, end.word)
 
 
 def test_in_another_thread(tmp_path: Path) -> None:

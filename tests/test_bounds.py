@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from cfclient.bounds import Bounds, Excess
 from cfclient.decoding import decoded
 from cfclient.errors import ConfigurationError, RateLimited, UnexpectedAnswer
 from cfclient.http import Reply, Request
+from cfclient.http.border import Body
 from tests.loopback import Answer, Asked, serve
 from tests.samples import CREDENTIALS, EXAMPLES
 
@@ -297,3 +299,15 @@ def test_a_bomb_costs_little_memory(name: str, bomb: Path) -> None:
 
     assert ("", 0) == (done.stderr, done.returncode)
     assert int(done.stdout) < 60_000  # kilobytes
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_body_is_unpacked_in_whatever_pieces_it_comes(size: int) -> None:
+    """Down to single bytes."""
+    packed = gzip.compress(b"answer " * 100)
+    body = Body("gzip", 700)
+
+    for begin in range(0, len(packed), size):
+        body.add(packed[begin : begin + size])
+
+    assert b"answer " * 100 == body.whole()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import anyio
@@ -28,6 +30,7 @@ from cfclient.audit import ZoneAudit
 from cfclient.audit.report import reporter
 from cfclient.cli import asking, auditing, main
 from cfclient.connect import emulator
+from cfclient.errors import UnexpectedAnswer
 
 from .samples import EXAMPLES
 from .served import serving
@@ -590,10 +593,17 @@ def test_ctrl_c_while_the_command_is_loaded(module: str) -> None:
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01, 0.03, 0.1])
 def test_ctrl_c_in_the_first_moment(seconds: float) -> None:
-    """Sent by another process as soon as the command's own code runs, and a little later."""
-    code = (
-        "import sys; from cfclient.cli import main; print(flush=True); sys.exit(main(['audit', '--url', sys.argv[1]]))"
-    )
+    """Sent by another process as soon as the command loads its own code, and a little later."""
+    code = """if True:
+        import sys
+        from cfclient.cli import main
+        class Begun:
+            def find_spec(self, name, path=None, target=None):
+                if name == "cfclient.cli.commands":
+                    print(flush=True)
+        sys.meta_path.insert(0, Begun())
+        sys.exit(main(["audit", "--url", sys.argv[1]]))
+    """
     command = subprocess.Popen(
         [sys.executable, "-c", code, "emulator:?zones=200&latency=300&limit=none"],
         stdout=subprocess.PIPE,
@@ -609,6 +619,42 @@ def test_ctrl_c_in_the_first_moment(seconds: float) -> None:
 
     assert (130, 1) == (command.returncode, len(err.splitlines())), err
     assert err.startswith("cfclient: interrupted")
+
+
+def test_ctrl_c_while_this_process_loads_the_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, wherever in the loading it came."""
+
+    class Loading(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "cfclient.cli.commands", Loading("cfclient.cli.commands"))
+
+    assert (130, ("", "cfclient: interrupted\n")) == (main(["zones"]), capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "no space is left where the output goes"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+        (UnexpectedAnswer("the answer is no JSON"), "the answer is no JSON"),
+    ],
+)
+def test_what_fails_outside_of_the_command_is_said_in_words(
+    error: Exception, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And what to do about it, where that is known; it is no fault of ours."""
+
+    def failing(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("anyio.run", failing)
+
+    assert 3 == main(["zones", "--demo"])
+    assert words in capsys.readouterr().err
 
 
 def test_head() -> None:

@@ -12,6 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -871,6 +872,18 @@ def test_a_file_that_was_removed_is_left_for_the_one_that_others_have(tmp_path: 
             await after.aclose()
 
     assert [2, 1, 2, 2] == anyio.run(main)
+
+
+def test_a_file_that_was_removed_is_made_anew(tmp_path: Path) -> None:
+    """By whoever asks next."""
+
+    async def main() -> list[int]:
+        async with aclosing(File(str(tmp_path / "b.db"))) as file:
+            used = [(await file.step(ask(want=2))).used]
+            removed(tmp_path)
+            return [*used, (await file.step(ask(want=1))).used]
+
+    assert [2, 1] == anyio.run(main)
 
 
 def test_a_call_that_outlives_its_client_opens_nothing_again(store: str) -> None:

@@ -1136,3 +1136,24 @@ async def test_a_fault_of_the_program_is_not_asked_again() -> None:
         await retrying(faulty, Retry(), holds=Holds(), account="a").perform(act.Stats(ZONE))
 
     assert 1 == faulty.asked
+
+
+def test_raw_that_is_cancelled_on_its_way_is_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """As `perform` says it."""
+    caplog.set_level(logging.WARNING, "cfclient.retry")
+
+    class Stalls(LosesTheReply):
+        async def raw(self, action: Action[Any], /) -> dict[str, Any]:
+            departed()
+            await anyio.sleep_forever()
+            return {}
+
+    async def main() -> None:
+        again: Any = retrying(Stalls(BROKEN), Retry(), holds=Holds(), account="a")
+        with trio.move_on_after(1):
+            await again.raw(act.SecLvl(ZONE, "high"))
+
+    on_mock_clock(main)
+
+    expected = f"sec_lvl: cancelled on its way, outcome unknown: {act.SecLvl(ZONE, 'high')!r}"
+    assert [expected] == [record.getMessage() for record in caplog.records]
