@@ -119,7 +119,7 @@ def _record_too_large(data: ZoneData) -> Iterator[Fault]:
 
 # Cloudflare documentation, DNS: TXT records hold up to 2,048 characters.
 _LONGEST_TXT: Final = 2048
-# Cloudflare documentation, DNS: availability and limits.
+# Cloudflare documentation, DNS: FAQ, "is there a limit on records": 1,000 for free zones made before this day.
 _MOST_RECORDS: Final = 3500
 _OF_FREE, _OF_FREE_BEFORE = 200, 1000
 _FEWER_SINCE: Final = datetime(2024, 9, 1, tzinfo=UTC)
@@ -224,7 +224,7 @@ RULES: Final[tuple[Rule, ...]] = (
         title="More records than a zone may have",
         why="No more can be added, and a change of plan or of service loses some.",
         mend="Delete what is no longer in use (cf.rec_delete), or put groups of names into zones of their own.",
-        source="Cloudflare documentation, DNS: availability and limits",
+        source="Cloudflare documentation, DNS: FAQ (how many records a zone may have)",
         check=_too_many_records,
         consults=("plan", "created_on"),
     ),
