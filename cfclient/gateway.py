@@ -249,8 +249,8 @@ class Gateway:
 
     def _understood(self, name: str, parameters: Mapping[str, str]) -> tuple[Action[Any], Backend]:
         """The action and who carries it out."""
-        # An empty parameter is an absent one.
-        given = {key: value for key, value in parameters.items() if value.strip()}
+        # An empty parameter is an absent one; of spaces only a record's content may consist.
+        given = {key: value for key, value in parameters.items() if value.strip() or (value and key == "content")}
         email, token = given.get("email") or given.get("u", ""), given.get("tkn", "")
         try:
             credentials = Credentials(email, token)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
@@ -28,7 +29,13 @@ def serving(app: Any, path: str = "/api_json.html") -> Iterator[str]:
             await uvicorn.Server.startup(server, sockets=sockets)
             started.set()
 
+        async def main_loop() -> None:
+            await server.on_tick(0)
+            while not server.should_exit:
+                await asyncio.sleep(0.01)
+
         server.startup = startup  # type: ignore[method-assign]  # to learn when it accepts connections
+        server.main_loop = main_loop  # type: ignore[method-assign]  # which looks ten times as often
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from cfclient import actions as act
 from cfclient import models, wire
-from cfclient.actions import ACTIONS, Action
+from cfclient.actions import ACTIONS, Action, RecNew
 from cfclient.backend import Backend, Credentials
 from cfclient.errors import (
     AmbiguousZone,
@@ -120,6 +120,18 @@ def _plain_answer(name: str) -> Any:
         "rec_new": record,
         "rec_edit": record,
     }.get(name)
+
+
+@pytest.mark.anyio
+async def test_a_content_of_spaces_arrives_as_it_is() -> None:
+    """A TXT record may say nothing but that."""
+    action = RecNew("example.com", "TXT", "www", " ")
+    service = Recorder(models.Record(rec_id="1", type=models.RecordType.TXT, name="www.example.com", content=" "))
+
+    async with caller(gateway(service.connect)) as client:
+        await client.post(PATH, data=wire.pairs(wire.form(action, Credentials("a@example.com", "k"))))
+
+    assert [(Credentials("a@example.com", "k"), action)] == service.asked
 
 
 @pytest.mark.parametrize("name", ACTIONS)
