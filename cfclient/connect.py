@@ -101,7 +101,7 @@ def _stored(path: Path) -> Mapping[str, Any]:
     return data
 
 
-def _profile(name: str | None) -> Mapping[str, Any]:
+def _profile(name: str | None, *, needed: bool = True) -> Mapping[str, Any]:
     """The settings of one profile; without a name those of "default", which need not be there."""
     path = config_path()
     wanted = name or os.environ.get("CFCLIENT_PROFILE")
@@ -109,7 +109,7 @@ def _profile(name: str | None) -> Mapping[str, Any]:
     profiles = data.get("profiles", {})
     if not isinstance(profiles, dict) or not all(isinstance(profile, dict) for profile in profiles.values()):
         raise ConfigurationError(f"{path}: expected tables such as [profiles.default]")
-    if wanted is not None and wanted not in profiles:
+    if wanted is not None and wanted not in profiles and needed:
         known = ", ".join(sorted(profiles)) or "none"
         raise ConfigurationError(f"there is no profile {wanted!r} in {path} (profiles there: {known})")
     called = wanted or "default"
@@ -197,7 +197,8 @@ def settings(
     """
     given = _given(url=url, email=email, token=token, profile=profile)
     # The file is read only when something is left to look for there, and the profile only once.
-    stored = _profile(profile) if profile or os.environ.get("CFCLIENT_PROFILE") else None
+    named = bool(profile or os.environ.get("CFCLIENT_PROFILE"))
+    stored = _profile(profile, needed=bool(profile) or not _is_whole(url, email, token)) if named else None
 
     def places(name: str) -> Iterator[_Found]:
         nonlocal stored
@@ -222,7 +223,6 @@ def settings(
         address, address_from = V4_URL, "nothing else is given"
     origins = {"url": address_from}
     account: str | None = None
-    named = bool(profile or os.environ.get("CFCLIENT_PROFILE"))
     if _is_emulator(address):
         return Settings(url=address, credentials=_demo(email, token), origins=origins)
     if is_v4(address):
@@ -233,10 +233,10 @@ def settings(
             mail, mail_from = first("email")
             found = mail, mail_from, ask(address, mail), "asked for"
         mail, mail_from, key, key_from = found
-        # The account of a profile that nobody named goes with its key: another key's zones lie elsewhere.
+        # The account of a profile that no argument names goes with its key: another key's zones lie elsewhere.
         if stored is not None and "account" not in dict(parse_qsl(address.partition("?")[2])):
             own = key_from.endswith(f"profile {stored['name']}") or stored.get("token") == key
-            account = stored.get("account") if named or own else None
+            account = stored.get("account") if profile or own or (named and not token) else None
     else:
         mail, mail_from = first("email")
         if not mail:
@@ -252,6 +252,13 @@ def settings(
         pace = stored.get("pace")
     credentials = _credentials(mail, key, f"the e-mail address: {mail_from or 'none'}, the key: {key_from}")
     return Settings(url=address, credentials=credentials, account=account, pace=pace or None, origins=origins)
+
+
+def _is_whole(url: str | None, email: str | None, token: Token | None) -> bool:
+    """Whether these arguments leave nothing to look for."""
+    if not url:
+        return False
+    return url.startswith("emulator:") or bool(token and (email or is_v4(url)))
 
 
 def _credentials(email: str | None, token: Token, places: str) -> Credentials:

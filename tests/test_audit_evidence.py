@@ -593,6 +593,28 @@ def test_the_only_account_that_counts_is_the_only_one_in_the_evidence(
     assert (0, zones) == (code, len(account["zones_expected"]))
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_the_profile_of_the_environment_narrows_no_named_accounts(
+    there: bool, v4: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those have keys and addresses of their own, so it need not even be there."""
+    config = tmp_path / "config" / "cfclient" / "config.toml"
+    config.parent.mkdir(parents=True)
+    work = f"[profiles.work]\naccount = '{OTHER}'\n" if there else ""
+    config.write_text(f"[profiles.b]\nurl = '{v4}'\ntoken = 'demo-token'\n{work}")
+    config.chmod(0o600)
+    monkeypatch.setenv("CFCLIENT_PROFILE", "work")
+    folder = tmp_path / "evidence"
+
+    codes = [main(["audit", "--profiles", "b", "--select", "mx-to-address", "-o", str(folder)])]
+    (account,) = read(folder / "manifest.json")["accounts"]
+    capsys.readouterr()
+    codes.append(main(["audit", "--profiles", "b", "--estimate", "--format", "json"]))
+
+    assert ([0, 0], 3) == (codes, len(account["zones_expected"]))
+    assert 3 == json.loads(capsys.readouterr().out)["zones"]
+
+
 def test_an_account_narrows_today_s_cloudflare_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As it does without evidence."""
     folder = tmp_path / "evidence"

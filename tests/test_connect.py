@@ -253,6 +253,57 @@ def test_a_profile_s_account_goes_with_its_key(given: dict[str, Any], account: s
     assert account == settings(**given).account
 
 
+def test_a_profile_that_only_the_environment_names_narrows_no_other_key(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key that is given goes its own way, unless it is the profile's; one that is looked for is of the profile."""
+    config.write_text(f"[profiles.work]\ntoken = 'x'\naccount = '{ACCOUNT}'\n")
+    monkeypatch.setenv("CFCLIENT_PROFILE", "work")
+
+    assert settings(token="another").account is None
+    assert ACCOUNT == settings(token="x").account == settings().account
+    assert ACCOUNT == settings(token="another", profile="work").account
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"url": V4_URL, "token": "x"},
+        {"url": V4_URL, "email": "a@example.com", "token": "x"},
+        {"url": "https://a.example/api_json.html", "email": "a@example.com", "token": "x"},
+        {"url": "emulator:"},
+    ],
+)
+def test_a_profile_that_only_the_environment_names_need_not_be_there(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where nothing is looked for in it."""
+    monkeypatch.setenv("CFCLIENT_PROFILE", "gone")
+
+    assert given["url"] == settings(**given).url
+    with pytest.raises(ConfigurationError, match="there is no profile 'away'"):
+        settings(**given, profile="away")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"token": "x"},
+        {"url": V4_URL, "email": "a@example.com"},
+        {"url": "https://a.example/api_json.html", "token": "x"},
+    ],
+)
+def test_a_profile_that_something_is_looked_for_in_has_to_be_there(
+    given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where only the environment names it."""
+    monkeypatch.setenv("CFCLIENT_PROFILE", "gone")
+
+    with pytest.raises(ConfigurationError, match="there is no profile 'gone'"):
+        settings(**given)
+
+
 @pytest.mark.anyio
 @pytest.mark.usefixtures("narrow")
 async def test_a_profile_s_account_narrows() -> None:

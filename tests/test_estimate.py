@@ -135,7 +135,8 @@ async def test_accounts_of_one_principal_add_up_and_others_run_beside_them() -> 
     def account(name: str, who: str, zones: int) -> AuditAccount:
         credentials = Credentials(who, "key")
         named = tuple(f"z{number}.example" for number in range(zones))
-        return AuditAccount(name=name, url="https://one.example/api", credentials=credentials, zones=named)
+        url = f"https://one.example/api?account={name}"  # no other service
+        return AuditAccount(name=name, url=url, credentials=credentials, zones=named)
 
     class Budgeted(Client):
         async def budget(self) -> Budget | None:

@@ -1153,6 +1153,27 @@ async def test_stats_are_read_from_one_row(fake: Fake) -> None:
     assert datetime(2024, 6, 6, 7, 48, 29, 3000, tzinfo=UTC) == stats.zoneCDate
 
 
+EXTENSIONS: list[Any] = [[], ["code"], "code", 7, {"code": ["authz"]}]
+ERRORS: list[Any] = ["no", 7, {"message": "no"}, [["no"]], [None], [{"message": {"a": [1]}}], [{}]]
+DATA: list[Any] = [None, [], "none", {"viewer": []}, {"viewer": {"zones": {"a": 1}}}]
+ODD: list[Any] = [
+    *[{"errors": [{"message": "no", "extensions": extensions}]} for extensions in EXTENSIONS],
+    *[{"errors": errors} for errors in ERRORS],
+    *[{"data": data} for data in DATA],
+]
+
+
+@pytest.mark.parametrize("reply", ODD)
+async def test_a_graphql_reply_of_another_shape_is_an_error_of_ours(reply: Any, fake: Fake) -> None:
+    """Whatever stands where; an error of Python's would carry frames that hold the key."""
+    fake.rules["POST", "/graphql"] = Reply(status=200, body=json.dumps(reply).encode())
+    async with opened(Judge(fake)) as cf:
+        with pytest.raises(cfclient.CloudflareError) as caught:
+            await cf.stats("example.com")
+
+    assert "stats" in str(caught.value)
+
+
 async def test_hours_are_asked_for_by_the_hour(fake: Fake) -> None:
     """And what cannot be read beside them is None."""
     fake.rules["POST", "/graphql"] = Reply(status=200, body=b'{"data":{"viewer":{"zones":[{"totals":[]}]}}}')

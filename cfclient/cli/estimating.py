@@ -146,7 +146,8 @@ async def estimate(
 
 def _whose(account: AuditAccount) -> tuple[str, str]:
     """The service and the principal: accounts that have both in common share a budget."""
-    return str(account.url), account.credentials.principal
+    # What an address narrows the service to makes no other budget.
+    return str(account.url).partition("?")[0], account.credentials.principal
 
 
 def _per_zone(only: frozenset[str] | None, *, of_today: bool) -> int:

@@ -114,7 +114,8 @@ _MEANING: Final = (
 def _refused(action: str, errors: Any, key: str) -> CloudflareError:
     """The error for a refusal; what blames neither the credentials nor their limit blames the input."""
     entries = [entry for entry in errors if isinstance(entry, dict)] if isinstance(errors, list) else []
-    code = next((str((entry.get("extensions") or {}).get("code") or "") for entry in entries), "")
+    details = entries[0].get("extensions") if entries else None
+    code = details.get("code") if isinstance(details, dict) else None
     said = "; ".join(str(entry.get("message") or "") for entry in entries)[:500] or "the service gives no reason"
     words = hidden(said, (key,))
     if code == "authz":
