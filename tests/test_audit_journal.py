@@ -361,9 +361,19 @@ def test_the_digest_of_rules_follows_what_they_say() -> None:
     ("url", "shown"),
     [
         ("https://me:secret@v1.example.net:8443/api.html?key=secret#x", "https://v1.example.net:8443/api.html"),
+        ("https://api.example.net/client/v4?lists=0&account=abc", "https://api.example.net/client/v4?account=abc"),
         ("emulator:?zones=2", "emulator:?zones=2"),
     ],
 )
 def test_an_account_s_name_holds_no_secret(url: str, shown: str) -> None:
     """Where and as whom."""
     assert f"me@example.com at {shown}" == account_name(url, Credentials("me@example.com", "secret"))
+
+
+def test_the_account_that_is_named_counts_before_the_address_s() -> None:
+    """As it does for what is asked."""
+    credentials, address = Credentials("me@example.com", "secret"), "https://api.example.net/client/v4"
+
+    named = {account_name(f"{address}{query}", credentials, "b") for query in ("", "?account=a")}
+
+    assert {f"me@example.com at {address}?account=b"} == named

@@ -223,6 +223,24 @@ async def test_a_zone_that_the_world_does_not_see_here(status: dict[str, str]) -
     assert {A: 1, B: 1} == account.read
 
 
+@pytest.mark.parametrize("status", [{"zone_status": "P"}, {"zone_type": "P"}])
+async def test_a_zone_that_is_not_answered_for_is_no_part_of_the_zone_above_it(status: dict[str, str]) -> None:
+    """Its own names are its own: they are not looked for above, and a circle of them is found."""
+    zones: dict[str, list[Row]] = {
+        "shop.a.example": [
+            ("www.shop.a.example", "CNAME", "web.shop.a.example"),
+            ("web.shop.a.example", "A", "93.184.216.34"),
+            ("1.shop.a.example", "CNAME", "2.shop.a.example"),
+            ("2.shop.a.example", "CNAME", "1.shop.a.example"),
+        ],
+        A: [],
+    }
+    account = Account.of(zones, status={"shop.a.example": status})
+
+    circle = "the CNAMEs 1.shop.a.example -> 2.shop.a.example -> 1.shop.a.example lead in a circle"
+    assert {"shop.a.example": [circle]} == said(await audited(account))
+
+
 async def test_named_zones_know_each_other() -> None:
     """And nothing of the rest of the account, which is not listed for it."""
     zones: dict[str, list[Row]] = {

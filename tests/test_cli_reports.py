@@ -9,6 +9,11 @@ from typing import Any
 
 import pytest
 
+from cfclient.audit import RULES
+from cfclient.audit.accounts import AuditAccount
+from cfclient.audit.evidence import Evidence
+from cfclient.audit.journal import Identity, Journal, account_name
+from cfclient.backend import Credentials
 from cfclient.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
@@ -116,3 +121,33 @@ def test_what_cannot_be_written_is_refused_at_once(run: Run, arguments: tuple[st
 
     assert (2, "") == (code, out)
     assert words in err
+
+
+@pytest.mark.parametrize("folder", [False, True])
+@pytest.mark.parametrize("named", ["option", "address", "nothing"])
+def test_an_audit_of_another_account_of_the_same_key_is_not_continued(
+    run: Run, tmp_path: Path, folder: bool, named: str
+) -> None:
+    """Whichever way the account is named; the file stays as it is."""
+    credentials, address, path = Credentials(None, "k" * 40), "https://127.0.0.1:9/client/v4", tmp_path / "audit"
+    key = tmp_path / "key"
+    key.write_text(credentials.token if isinstance(credentials.token, str) else "")
+    key.chmod(0o600)
+    begun = f"{address}?account={'a' * 32}"
+    if folder:
+        with Evidence(path, [AuditAccount(name="account", url=begun, credentials=credentials)]):
+            pass
+    else:
+        with Journal(path, Identity.of(account_name(begun, credentials), RULES), RULES):
+            pass
+    lines = path / "account" / "audit.jsonl" if folder else path
+    before = lines.read_bytes()
+    url = f"{address}?account={'b' * 32}" if named == "address" else address
+    option = ("--account", "b" * 32) if named == "option" else ()
+    kind = ("--evidence",) if folder else ("--format", "jsonl")
+
+    code, out, err = run("audit", "--url", url, "--token-file", str(key), *option, "--resume", "-o", str(path), *kind)
+
+    assert (2, "") == (code, out)
+    assert "is of another audit, and stays as it is (account: " in err
+    assert before == lines.read_bytes()

@@ -969,3 +969,36 @@ def test_a_redis_that_forgot_the_script_and_dropped_the_connection_is_asked_agai
             await of.aclose()
 
     assert [1199, 1198, 1197] == anyio.run(main)
+
+
+@pytest.mark.slow
+def test_a_redis_whose_answer_was_lost_gives_the_same_places_again(redis: str) -> None:
+    """Also where they were the last: what the first asking took is not in the way of the second."""
+    from redis.exceptions import ConnectionError as Dropped
+
+    from cfclient.pace.redis import Redis
+
+    async def main() -> tuple[Answer, Answer]:
+        store = Redis(redis, shown=redis)
+        script, answers = store._script, list[Any]()
+
+        async def lost(**arguments: Any) -> Any:
+            answers.append(await script(**arguments))
+            if len(answers) == 1:
+                raise Dropped("the connection was closed")
+            return answers[-1]
+
+        try:
+            await store.step(ask(key="lost", want=2))
+            store._script = lost
+            wanted = ask(key="lost", want=2)
+            given = await store.step(wanted)
+            store._script = script
+            assert wanted.places(2) == given.places
+            return given, await store.step(ask(key="lost", want=1))
+        finally:
+            await store.aclose()
+
+    given, later = anyio.run(main)
+
+    assert (4, 4, ()) == (given.used, later.used, later.places)

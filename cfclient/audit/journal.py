@@ -33,7 +33,7 @@ from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Final, Self, TextIO, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import attrs
 
@@ -106,11 +106,18 @@ class Identity:
             raise ConfigurationError(f"{path} is of another audit, and stays as it is ({shown}); name another file")
 
 
-def account_name(url: str, credentials: Credentials) -> str:
-    """Where and as whom somebody asks, without a key: what the address has of user, password and query is left out."""
+def account_name(url: str, credentials: Credentials, account: str | None = None) -> str:
+    """Where and as whom somebody asks, without a key.
+
+    What the address has of user, password and query is left out, but for the only account that counts: `account`,
+    or the address's own.
+    """
     parts = urlsplit(url)
-    place = url if not parts.netloc else f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-    return f"{credentials.principal} at {place}"
+    if not parts.netloc:
+        return f"{credentials.principal} at {url}"
+    place = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    only = account or dict(parse_qsl(parts.query)).get("account")
+    return f"{credentials.principal} at {place}{f'?account={only}' if only else ''}"
 
 
 def is_journal(path: Path) -> bool:

@@ -138,9 +138,9 @@ class Neighbours:
         self._known: OrderedDict[str, Names | str] = OrderedDict()
         self._turns: weakref.WeakValueDictionary[str, anyio.Lock] = weakref.WeakValueDictionary()
 
-    def _zone_of(self, name: str) -> str | None:
-        """The zone that a name belongs to: the innermost one of the account."""
-        while name and name not in self._zones:
+    def _zone_of(self, name: str, own: str) -> str | None:
+        """The zone that a name belongs to: the innermost one of the account, the one that is judged among them."""
+        while name and name != own and name not in self._zones:
             name = name.partition(".")[2]
         return name or None
 
@@ -153,7 +153,7 @@ class Neighbours:
             passed = set[str]()
             while name is not None and name not in found and name not in passed:
                 passed.add(name)
-                zone = self._zone_of(name)
+                zone = self._zone_of(name, data.zone)
                 if zone is None:
                     break
                 if zone == data.zone:

@@ -97,7 +97,7 @@ def audit(
     rules, exemptions = choice.made()
     found = account.found()
     account.policy(found=found)  # refused now, before any file is touched
-    whose = account_name(found.url, found.credentials)
+    whose = account_name(found.url, found.credentials, account.account or found.account)
     identity = Identity.of(whose, rules, zones, exemptions=exemptions, with_records=output.with_records)
     with ending() as end, ExitStack() as stack:
         into = _into(stack, output, identity, rules, resume=resume)

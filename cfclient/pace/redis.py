@@ -20,6 +20,7 @@ __all__ = ["Redis"]
 # Keys: places (a sorted set by the time at which each is free), hold, last time.
 # Arguments: calls, least, want, seconds, late, hold, prefix of new places, how many the service says are left (or
 # less than none), for how many seconds, then pairs of place and seconds.
+# Who asks anew, because the answer was lost, asks by the same names: what they were given then is not in the way now.
 _SCRIPT: Final = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
@@ -43,6 +44,7 @@ if hold > 0 and now + hold > until_ then
   redis.call('SET', KEYS[2], string.format('%.6f', until_))
 end
 local held = math.max(0, until_ - now)
+for index = 1, want do redis.call('ZREM', KEYS[1], ARGV[7] .. index) end
 local used = redis.call('ZCARD', KEYS[1])
 local left, left_for = tonumber(ARGV[8]), tonumber(ARGV[9])
 if left >= 0 then
@@ -132,7 +134,7 @@ class Redis:
                     answer = await self._script(keys=keys, args=arguments)
                 except self._dropped:
                     # An idle connection that the server has closed, or a restart. Asked twice, the same names are
-                    # the same places.
+                    # given anew.
                     answer = await self._script(keys=keys, args=arguments)
         except (*self._errors, TimeoutError) as error:
             # Its frames hold the address with its password.
