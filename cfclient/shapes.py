@@ -31,6 +31,7 @@ __all__ = [
     "loc_text",
     "names",
     "plain_text",
+    "punycode",
     "record_name",
     "text",
     "txt_text",
@@ -59,23 +60,27 @@ MAX_NAME = 253
 MAX_TXT_OCTETS = 65_535 - 256
 
 
+def punycode(name: str) -> str:
+    """The name with each label that is not ASCII in Punycode; raises a UnicodeError where that cannot be."""
+    if name.isascii():
+        return name
+    # httpx and anyio both depend on it; loaded only for names that need it.
+    import idna
+
+    return ".".join(
+        label if label.isascii() else idna.encode(label, uts46=True).decode()
+        for label in re.split("[.\u3002\uff0e\uff61]", name)
+    )
+
+
 def _ascii(parameter: str, value: object, expected: str) -> str:
     """The name in lower-case Punycode, without the final dot."""
     if not isinstance(value, str):
         raise InvalidInput.of(parameter, value, expected)
-    name = value.strip().removesuffix(".")
-    if not name.isascii():
-        # httpx and anyio both depend on it; loaded only for names that need it.
-        import idna
-
-        try:
-            name = ".".join(
-                label if label.isascii() else idna.encode(label, uts46=True).decode()
-                for label in re.split("[.\u3002\uff0e\uff61]", name)
-            )
-        except idna.IDNAError as error:
-            raise InvalidInput.of(parameter, value, f"{expected} ({error})") from None
-    return name.lower()
+    try:
+        return punycode(value.strip().removesuffix(".")).lower()
+    except UnicodeError as error:
+        raise InvalidInput.of(parameter, value, f"{expected} ({error})") from None
 
 
 def _checked(parameter: str, value: object, expected: str, label: re.Pattern[str], *, wildcard: bool) -> str:

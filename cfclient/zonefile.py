@@ -29,7 +29,7 @@ from .actions import PROXIABLE
 from .backends.account import Site, absolute_name, make_record, make_zone
 from .errors import ConfigurationError, InvalidInput
 from .models import HOST_TYPES, Record, RecordType
-from .shapes import canonical, plain_text
+from .shapes import canonical, plain_text, punycode
 
 if TYPE_CHECKING:
     import dns.name
@@ -264,6 +264,18 @@ _PLAIN_NAME: Final = re.compile(r"[!#-'*-:<-?A-\[\]-~]+")
 _PLAIN_LINE: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]*")
 
 
+def _line(entry: Entry) -> str:
+    tag = "" if entry.service_mode is None else f" ; cf_tags=cf-proxied:{str(entry.service_mode).lower()}"
+    ttl = 1 if entry.ttl is None else entry.ttl
+    return f"{entry.name}.\t{ttl}\tIN\t{entry.type.value}\t{_rdata(entry)}{tag}"
+
+
+def _in_ascii(entry: Entry) -> Entry:
+    """The entry with its names in Punycode, as the DNS has them; raises a UnicodeError where that cannot be."""
+    content = punycode(entry.content) if entry.type in HOST_TYPES else entry.content
+    return attrs.evolve(entry, name=punycode(entry.name), content=content)
+
+
 def _write_bind(zone: str, entries: Iterable[Entry]) -> str:
     _needed()
     import dns.exception
@@ -272,10 +284,10 @@ def _write_bind(zone: str, entries: Iterable[Entry]) -> str:
 
     lines = [f"$ORIGIN {zone}."]
     for entry in entries:
-        tag = "" if entry.service_mode is None else f" ; cf_tags=cf-proxied:{str(entry.service_mode).lower()}"
-        ttl = 1 if entry.ttl is None else entry.ttl
-        line = f"{entry.name}.\t{ttl}\tIN\t{entry.type.value}\t{_rdata(entry)}{tag}"
+        line = _line(entry)
         try:
+            entry = _in_ascii(entry)  # noqa: PLW2901  what follows is of what is written
+            line = _line(entry)
             # Of what stands behind the end of a line, the parser says nothing; in a file it would be a line.
             if not _PLAIN_NAME.fullmatch(entry.name) or not _PLAIN_LINE.fullmatch(_rdata(entry)):
                 raise ValueError("it has characters that would end the line or steer a terminal")
@@ -285,7 +297,8 @@ def _write_bind(zone: str, entries: Iterable[Entry]) -> str:
             dns.rdata.from_text("IN", entry.type.value, _rdata(entry))
         except (dns.exception.DNSException, ValueError, UnicodeError) as error:
             # A file that cannot be read back would be worse than one that lacks a line.
-            line = f"; not written, {' '.join(str(error).split())}: {' '.join(ascii(line).split())}"
+            reason = str(error).encode("ascii", "backslashreplace").decode()
+            line = f"; not written, {' '.join(reason.split())}: {' '.join(ascii(line).split())}"
         lines.append(line)
     return "\n".join(lines) + "\n"
 

@@ -254,6 +254,16 @@ async def test_named_zones_know_each_other() -> None:
     )
 
 
+async def test_named_zones_are_followed_into_whatever_their_status() -> None:
+    """It is not known, because they are not listed; with an id among them they are, and it is."""
+    zones: dict[str, list[Row]] = {A: [("www.a.example", "CNAME", "gone.b.example")], B: []}
+    account = Account.of(zones, status={B: {"zone_status": "P"}})
+
+    dangling = {A: ["www.a.example is a CNAME to gone.b.example, which the zone b.example does not have"]}
+    assert dangling == said(await audited(account, zones=[A, B]))
+    assert {} == said(await audited(account, zones=[A, "1"]))
+
+
 async def test_a_zone_that_cannot_be_read_for_others() -> None:
     """What would need it is not checked, with the reason; what does not is said all the same."""
     zones: dict[str, list[Row]] = {
@@ -322,6 +332,29 @@ async def test_what_is_kept_of_other_zones_is_bounded() -> None:
         await small.beyond(leading(zone))
 
     assert [A, B, C, B, A, B] == read
+
+
+async def test_what_is_kept_is_not_counted_again_with_each_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of zones are kept, and each is counted when it comes, and when it goes."""
+    counted: Counter[str] = Counter()
+    size = Names.__len__
+
+    def counting(names: Names) -> int:
+        counted[names._zone] += 1
+        return size(names)
+
+    monkeypatch.setattr(Names, "__len__", counting)
+    zones = [f"z{number}.example" for number in range(20)]
+
+    async def names(zone: str) -> tuple[Entry, ...]:
+        return (Entry.of(record((f"www.{zone}", "A", "93.184.216.34"))),)
+
+    neighbours = Neighbours(frozenset(zones), names, kept=10)
+    for zone in zones:
+        row = record(("www.x.example", "CNAME", f"www.{zone}"))
+        await neighbours.beyond(ZoneData(zone="x.example", settings=ZoneSettings(), records=(row,)))
+
+    assert {**dict.fromkeys(zones, 1), **dict.fromkeys(zones[:10], 2)} == counted
 
 
 async def test_a_zone_is_followed_into_so_many_others_and_no_further() -> None:

@@ -239,6 +239,34 @@ def test_a_record_that_was_replaced_and_cannot_be_told_from_others() -> None:
     assert sorted(ident for ident, one in fake.records.items() if one["content"] != "three") == sorted(unknown.seen)
 
 
+@pytest.mark.parametrize(
+    ("type_", "theirs", "known"), [("A", "192.0.2.9", False), ("TXT", "their text", True), ("A", "192.0.2.1", True)]
+)
+def test_a_lone_record_of_the_new_type_is_ours_where_its_content_may_be(type_: str, theirs: str, known: bool) -> None:
+    """An address comes back as it was given, so another one is another's; a text may be told otherwise."""
+    fake = Fake()
+    made = fake.add(type_="AAAA", name="www.example.com", content="2001:db8::1")
+    other = fake.add(type_=type_, name="www.example.com", content=theirs)
+    fake.rules["GET", f"/zones/{ZONE}/dns_records"] = lambda _: ok([other])
+    content = "192.0.2.1" if type_ == "A" else "our text"
+
+    def vanishing(_: Any) -> Any:
+        departed()
+        fake.records.pop(made["id"], None)
+        del fake.rules["POST", f"/zones/{ZONE}/dns_records/batch"]
+        raise LOST
+
+    fake.rules["POST", f"/zones/{ZONE}/dns_records/batch"] = vanishing
+
+    answer = run(fake, lambda cf: cf.rec_edit("example.com", made["id"], type_, "www", content))
+
+    if known:
+        assert other["id"] == answer.rec_id
+    else:
+        assert isinstance(answer, OutcomeUnknown)
+        assert (other["id"],) == answer.seen
+
+
 def test_a_repeated_delete_that_finds_nothing_has_succeeded() -> None:
     """81044 after a lost answer; without one it is a refusal."""
     fake = Fake()

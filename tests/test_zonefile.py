@@ -162,6 +162,17 @@ def test_what_no_zone_file_can_hold_is_a_comment() -> None:
     assert 2 == text.count("; not written")
 
 
+def test_names_in_unicode_are_written_as_the_dns_has_them() -> None:
+    """In Punycode, owner and target alike; what no name can be says why."""
+    bad = "\u00fc\u2028x"
+    text = write(ZONE, [rec("b\u00fccher", "CNAME", "m\u00fcnchen.example"), rec(bad, "A", "192.0.2.1")])
+
+    _, line, left = text.splitlines()
+    assert text.isascii()
+    assert [f"xn--bcher-kva.{ZONE}.", "1", "IN", "CNAME", "xn--mnchen-3ya.example."] == line.split()[:5]
+    assert left.startswith("; not written, Codepoint U+2028")
+
+
 @pytest.mark.parametrize(
     ("name", "type_", "content"),
     [

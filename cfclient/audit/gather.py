@@ -47,7 +47,8 @@ class _Zones:
     owners: frozenset[str] = frozenset()
     #: what was asked for and is not there, each with the reason
     missing: tuple[tuple[str, str], ...] = ()
-    #: into which zones CNAMEs are followed: those known of the account for whose names the service answers
+    #: into which zones CNAMEs are followed: those listed for whose names the service answers, or where none were
+    #: listed those that were given by name, whose status nobody told
     answered: frozenset[str] = frozenset()
 
 

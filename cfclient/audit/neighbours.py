@@ -7,12 +7,15 @@ other zones, as far as they lead, and `ZoneData.beyond` says of each name on the
 
 Each zone's outcome thus depends on its own reading and on nothing that was gathered before: its line is whole
 when it is written, and an audit that was interrupted and resumed tells the same as one that was not. It costs
-one more reading of each zone into which others lead. Of those the names are kept, and nothing else, up to
-`KEPT` names together; the zones that nobody leads into cost neither calls nor memory.
+one more reading of each zone into which others lead. Of those the names are kept, and nothing else: up to
+`KEPT` names together from one zone to the next, and besides, while a zone is judged, those of the zones that it
+leads into, whatever their number of names. The zones that nobody leads into cost neither calls nor memory.
 
 What is followed is bounded for each zone by `MOST` other zones, and what is beyond that is said to be so.
-A zone that the service does not answer for (not active, or set up through a partner) is not looked into:
-the world sees other records there.
+A zone that is known not to be answered for by the service (not active, or set up through a partner) is not
+looked into: the world sees other records there. Zones that are given by name are not listed, so their status is
+not known. They are looked into all the same: whoever names them together wants to know how they hang together,
+and what is found then is true of the records in them, which the world sees where the zone is active.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ from .model import Beyond, ZoneData
 
 __all__ = ["KEPT", "MOST", "Entry", "Names", "Neighbours"]
 
-#: how many names of other zones are kept at a time; the zone that came last is kept, however large
+#: how many names of other zones are kept for the zones to come; the zone that came last is kept, however large
 KEPT: Final = 20_000
 #: into how many other zones the CNAMEs of one zone are followed
 MOST: Final = 100
@@ -136,6 +139,8 @@ class Neighbours:
         self._kept = kept
         self._most = most
         self._known: OrderedDict[str, Names | str] = OrderedDict()
+        #: how many names those are together
+        self._size = 0
         self._turns: weakref.WeakValueDictionary[str, anyio.Lock] = weakref.WeakValueDictionary()
 
     def _zone_of(self, name: str, own: str) -> str | None:
@@ -190,9 +195,9 @@ class Neighbours:
 
     def _keep(self, zone: str, names: Names | str) -> None:
         self._known[zone] = names
-        size = sum(map(_size, self._known.values()))
-        while size > self._kept and len(self._known) > 1:
-            size -= _size(self._known.popitem(last=False)[1])
+        self._size += _size(names)
+        while self._size > self._kept and len(self._known) > 1:
+            self._size -= _size(self._known.popitem(last=False)[1])
 
 
 def _size(names: Names | str) -> int:

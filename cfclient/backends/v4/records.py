@@ -21,7 +21,7 @@ from cfclient.actions import PROXIABLE, RecDelete, RecEdit, RecLoadAll, RecNew, 
 from cfclient.bounds import Excess
 from cfclient.decoding import NOT_JSON, decoded
 from cfclient.errors import ConnectionFailed, InvalidInput, OutcomeUnknown, UnexpectedAnswer
-from cfclient.models import Page, Record, RecordProps, RecordType
+from cfclient.models import HOST_TYPES, Page, Record, RecordProps, RecordType
 from cfclient.shapes import canonical, unicode_name
 
 from .asking import Asking
@@ -374,6 +374,10 @@ async def edit(asking: Asking, zones: Zones, memory: Memory, action: RecEdit) ->
     return _shown(asking, replaced, zone)
 
 
+#: the types whose content comes back as it was given, but for what the DNS does not tell apart
+_AS_GIVEN: Final = HOST_TYPES | {RecordType.A, RecordType.AAAA}
+
+
 async def _made_instead(asking: Asking, zone: Reference, action: RecEdit, body: Mapping[str, Any]) -> WireRecord:
     """The record that a batch made whose answer was lost.
 
@@ -391,8 +395,9 @@ async def _made_instead(asking: Asking, zone: Reference, action: RecEdit, body: 
     alike = [one for one in listed if one.type.value == body["type"] and canonical(one.name) == name]
     _, content = as_written(action)
     same = [one for one in alike if canonical(record_value(one, zone.name).content) == canonical(content)]
+    # Text that is told to be another one may be ours; where the service keeps what it is given, it is not.
     found = same or alike
-    if len(found) == 1:
+    if len(found) == 1 and (same or found[0].type not in _AS_GIVEN):
         return found[0]
     raise OutcomeUnknown(
         asking.name,
