@@ -225,6 +225,8 @@ async def _asked(found: Settings, account: str | None, pace: Pace | None) -> lis
             checks.append(Check(check="credentials", state="ok", detail=f"accepted; {page.count:,} zones{more}"))
             left = await client.budget()
             checks.append(_budget(None if left is None else (left.left, left.limit, left.seconds), pace))
+    except ConfigurationError as error:  # a package that the pace needs, say
+        checks.append(Check(check="settings", state="failed", detail=str(error)))
     except CloudflareError as error:
         checks.append(_refused(error))
     return checks

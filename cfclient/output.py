@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-__all__ = ["COLUMNS", "Entries", "Format", "Progress", "console", "destination", "waiting", "write"]
+__all__ = ["COLUMNS", "Entries", "Format", "Progress", "console", "destination", "standard_output", "waiting", "write"]
 
 Format = Literal["table", "json", "jsonl", "csv"]
 
@@ -62,10 +62,7 @@ def destination(path: Path | None, output_format: str) -> Iterator[TextIO]:
     it; so does everything where there is no plain file, such as `/dev/null`.
     """
     if path is None:
-        # None where whoever started the process closed it.
-        if cast("TextIO | None", sys.stdout) is None:
-            raise ConfigurationError("standard output is closed: name a file with -o")
-        yield sys.stdout
+        yield standard_output("name a file with -o")
     elif output_format == "jsonl" or (path.exists() and not path.is_file()):
         with _opened(path, "w", path) as stream:
             yield stream
@@ -78,6 +75,14 @@ def destination(path: Path | None, output_format: str) -> Iterator[TextIO]:
             temporary.replace(place)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def standard_output(hint: str) -> TextIO:
+    """Where it is open; else the error ends with the hint."""
+    # None where whoever started the process closed it.
+    if cast("TextIO | None", sys.stdout) is None:
+        raise ConfigurationError(f"standard output is closed: {hint}")
+    return sys.stdout
 
 
 def _opened(path: Path, mode: Literal["w", "x"], asked_for: Path) -> TextIO:

@@ -12,18 +12,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import attrs
 import jsonschema
 import pytest
 
 from cfclient.actions import Action
+from cfclient.audit import accounts as opening
 from cfclient.audit.accounts import AuditAccount
 from cfclient.audit.evidence import Evidence
 from cfclient.audit.manifest import _digest, fingerprint, verify
 from cfclient.backend import Credentials
 from cfclient.backends.emulator import DEMO, Emulator
 from cfclient.cli import main
+from cfclient.cli.ending import Ending
+from cfclient.connect import configured_pace
 from cfclient.errors import ConfigurationError, InvalidInput
+from cfclient.pace import Pace
 
 from .served import serving
 
@@ -481,6 +486,123 @@ def test_many_accounts_interrupted_without_a_folder(
     assert "INCOMPLETE" in out
     assert "interrupted" in err
     assert "resume" not in err
+
+
+def test_many_accounts_interrupted_before_the_first(
+    three: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no report, which would read as if all were done."""
+
+    async def interrupted(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr(opening, "_clients", interrupted)
+
+    assert 130 == main(["audit", *three])
+    assert ("", "cfclient: interrupted\n") == capsys.readouterr()
+
+
+def test_what_many_accounts_left_is_removed_where_a_thread_hangs(
+    three: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process ends without leaving its blocks then."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    soon, left = Ending.soon, list[Any]()
+
+    def hanging(end: Ending, words: str) -> None:
+        soon(end, words)
+        end.cancel()
+        left.extend(path.name for path in tmp_path.glob("cfclient-*"))
+        end._leave()
+        left.extend(path.name for path in tmp_path.glob("cfclient-*"))
+
+    async def interrupted(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        await anyio.sleep_forever()
+
+    monkeypatch.setattr("os._exit", left.append)
+    monkeypatch.setattr(Ending, "soon", hanging)
+    monkeypatch.setattr(opening, "_clients", interrupted)
+
+    assert 130 == main(["audit", *three])
+    assert [True, 130] == [isinstance(left[0], str), *left[1:]]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"), [([], "name a folder with -o"), (["--estimate"], "that is where an estimate goes")]
+)
+def test_a_standard_output_that_is_closed(
+    options: list[str],
+    hint: str,
+    three: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is said before anybody is asked."""
+    monkeypatch.setattr("sys.stdout", None)
+    monkeypatch.setattr("anyio.run", None)
+
+    assert 2 == main(["audit", *three, *options])
+    assert f"cfclient: error: standard output is closed: {hint}\n" == capsys.readouterr().err
+
+
+def test_an_interruption_where_standard_output_is_closed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes into a file needs none."""
+    monkeypatch.setattr("sys.stdout", None)
+    end = Ending()
+
+    end.soon("")
+    end.cancel()
+
+    assert end.said
+    assert "cfclient: interrupted\n" == capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("places", "options", "code"),
+    [
+        (("x", "x"), [], 0),
+        (("x", "y"), [], 2),
+        (("x", None), [], 2),
+        (("x", "y"), ["--pace", "none"], 0),
+        ((None, None), [], 0),
+    ],
+)
+@pytest.mark.parametrize("estimate", [True, False])
+def test_the_pace_of_profiles(
+    places: tuple[str | None, ...],
+    options: list[str],
+    code: int,
+    estimate: bool,
+    *,
+    v4: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The one place that all of them name counts; of several, none is taken for the others."""
+    config = tmp_path / "config" / "cfclient" / "config.toml"
+    config.parent.mkdir(parents=True)
+    paces = [f"pace = 'file:{tmp_path}/{place}.db'\n" if place else "" for place in places]
+    whose = f"url = '{v4}'\ntoken = 'demo-token'\naccount = '{OTHER}'\n"
+    config.write_text("".join(f"[profiles.p{i}]\n{whose}{pace}" for i, pace in enumerate(paces)))
+    stores = list[str | None]()
+
+    def paced(text: str | None, hook: Any = None) -> Pace | None:
+        stores.append(text)
+        return configured_pace(text, hook)
+
+    monkeypatch.setattr("cfclient.cli.options.configured_pace", paced)
+    where = ["--estimate"] if estimate else ["-o", str(tmp_path / "e")]
+
+    assert code == main(["audit", "--profiles", "p0", "--profiles", "p1", *where, *options])
+    expected = {"none"} if options else {f"file:{tmp_path}/x.db" if places[0] else None}
+    assert (expected if code == 0 else set()) == set(stores)
+    assert ("the profiles name different places for pace: give --pace" in capsys.readouterr().err) == (code == 2)
 
 
 def test_a_folder_that_is_there_is_one_for_evidence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

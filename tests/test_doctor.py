@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import ssl
+import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -431,6 +432,17 @@ def test_a_budget_that_cannot_be_reached(v4: str, examined: Doctor, tmp_path: Pa
 
     assert (3, "failed") == (code, checks["budget"]["state"])
     assert "is the place right that --pace" in checks["budget"]["detail"]
+    assert "credentials" not in checks
+
+
+def test_a_pace_that_needs_another_package(v4: str, examined: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a setting, and neither the key's fault nor the address's."""
+    monkeypatch.setitem(sys.modules, "redis", None)
+
+    code, checks = examined("--url", v4, "--pace", "redis://127.0.0.1:1/0", key="demo-token")
+
+    assert (2, "failed") == (code, checks["settings"]["state"])
+    assert checks["settings"]["detail"].endswith('pip install "cfclient-async[redis]"')
     assert "credentials" not in checks
 
 

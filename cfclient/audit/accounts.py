@@ -250,10 +250,10 @@ async def audit_accounts(
     if not names or len(set(names)) < len(names):
         raise InvalidInput.of("accounts", names, "at least one, and each name once")
     rules, exemptions = tuple(rules), tuple(exemptions)
-    send, receive = anyio.create_memory_object_stream[Step | Exception](0)
     failure: BaseException | None = None
     async with AsyncExitStack() as stack:
         clients = await _clients(stack, accounts, connecting)
+        send, receive = anyio.create_memory_object_stream[Step | Exception](0)
         run = AccountsAudit(receive, places)
         async with anyio.create_task_group() as tasks, receive:
             with send:

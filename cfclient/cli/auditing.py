@@ -22,7 +22,7 @@ from cfclient.audit.model import wanted
 from cfclient.audit.report import HtmlReport, ParquetReport, Report, reporter
 from cfclient.client import Client
 from cfclient.connect import connect
-from cfclient.output import Progress, console, destination
+from cfclient.output import Progress, console, destination, standard_output
 
 from .ending import Ending, ending
 from .evidence import Many, Reading, exit_code, into_folder, of_many
@@ -124,8 +124,10 @@ def _estimated(many: Many, choice: Choice, output: ReportOutput, *, resume: bool
         raise Usage("--estimate counts all zones, also those that are done: leave out --resume")
     rules, _ = choice.made()
     only = frozenset(SETTINGS) if is_whole(output) else wanted(rules)
+    out = standard_output("that is where an estimate goes")
     single = many.single()
-    pace = many.account.policy(found=single)
+    found, paced = many.found(single)
+    pace = many.account.policy(found=paced)
 
     def opened(one: AuditAccount) -> AbstractAsyncContextManager[Client]:
         if single is not None:
@@ -138,8 +140,8 @@ def _estimated(many: Many, choice: Choice, output: ReportOutput, *, resume: bool
             allow_plain_http=many.account.allow_plain_http,
         )
 
-    counting = partial(estimate, many.found(single), opened, only=only, pace=pace)
-    show(anyio.run(counting), as_json=output.format == "json")
+    counting = partial(estimate, found, opened, only=only, pace=pace)
+    show(anyio.run(counting), out, as_json=output.format == "json")
     return 0
 
 

@@ -6,9 +6,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Final, TextIO, cast
 
 import attrs
 
@@ -23,6 +23,8 @@ class Ending:
     #: whether it was said that the command is ended
     said: bool = False
     word: str = "interrupted"
+    #: removes what only blocks would remove that the process does not leave any more
+    leaving: Callable[[], object] = lambda: None
     _timer: threading.Timer | None = None
 
     def terminated(self, *_: object) -> None:
@@ -38,12 +40,19 @@ class Ending:
 
     def soon(self, words: str) -> None:
         """Says so, and ends the process even where a thread hangs (a name that is not resolved)."""
-        sys.stdout.flush()
+        if cast("TextIO | None", sys.stdout) is not None:  # None where whoever started the process closed it
+            sys.stdout.flush()
         say(f"{self.word}{words}")
         self.said = True
-        self._timer = threading.Timer(LEAVE_WITHIN, os._exit, [self.code])
+        self._timer = threading.Timer(LEAVE_WITHIN, self._leave)
         self._timer.daemon = True
         self._timer.start()
+
+    def _leave(self) -> None:
+        try:
+            self.leaving()
+        finally:
+            os._exit(self.code)
 
     def cancel(self) -> None:
         """The process goes on, or ends by itself."""

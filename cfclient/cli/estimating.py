@@ -15,11 +15,10 @@ of other zones lead is read once more for them; nobody knows either before.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, TextIO
 
 import attrs
 
@@ -184,17 +183,17 @@ def _share(one: _Principal, who: str, pace: Pace | None, egress: Rate | None) ->
     )
 
 
-def show(found: Estimate, *, as_json: bool) -> None:
+def show(found: Estimate, stream: TextIO, *, as_json: bool) -> None:
     """Prints it: a row for each principal, and one line of words; or JSON."""
     if as_json:
-        write("json", sys.stdout, found)
+        write("json", stream, found)
         return
-    write("table", sys.stdout, found.principals)
+    write("table", stream, found.principals)
     minutes, seconds = divmod(math.ceil(found.seconds), 60)
     who = "principal" if len(found.principals) == 1 else "principals"
     calls = "call" if found.calls == 1 else "calls"
     ends = found.ends.astimezone().isoformat(" ", "seconds")
-    sys.stdout.write(
+    stream.write(
         f"\n{found.calls:,} {calls} of {len(found.principals)} {who} for {found.zones:,} zones, "
         f"and more for zones of over {found.records_per_page:,} records; nothing is audited.\n"
         f"Begun now, the limits let the last call go in {minutes} min {seconds} s, at {ends}.\n"

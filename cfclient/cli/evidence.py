@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 from urllib.parse import parse_qsl, urlencode
 
 import anyio
@@ -23,7 +24,7 @@ from cfclient.audit.model import Severity, Summary
 from cfclient.connect import Settings, is_v4
 from cfclient.errors import ConfigurationError
 from cfclient.harmless import harmless
-from cfclient.output import Progress
+from cfclient.output import Progress, standard_output
 from cfclient.pace import Pace
 
 from .ending import Ending, ending
@@ -52,10 +53,10 @@ class Many:
         """The settings of the one account that is asked, found once: a terminal may be asked for the key."""
         return self.account.found() if self.file is None and not self.profiles else None
 
-    def found(self, single: Settings | None) -> tuple[AuditAccount, ...]:
-        """The accounts; settings are found now, before any folder is touched."""
+    def found(self, single: Settings | None) -> tuple[tuple[AuditAccount, ...], Settings | None]:
+        """The accounts, and whose pace counts for all; settings are found now, before any folder is touched."""
         if single is not None:
-            return (self._one(self.account, self.account.profile or "account", single),)
+            return (self._one(self.account, self.account.profile or "account", single),), single
         if self.zones:
             raise Usage("zones are named in the file of accounts; with many accounts they cannot be named here")
         if self.account != Account(allow_plain_http=self.account.allow_plain_http, pace=self.account.pace):
@@ -66,7 +67,11 @@ class Many:
         for warning in told:
             say(f"warning: {warning.message}")
         several = [(name, Account(profile=name)) for name in self.profiles]
-        return (*accounts, *(self._one(account, name, account.found()) for name, account in several))
+        settings = [one.found() for _, one in several]
+        if len({found.pace for found in settings}) > 1 and not self.account.pace:
+            raise Usage("the profiles name different places for pace: give --pace")
+        ours = (self._one(one, name, found) for (name, one), found in zip(several, settings, strict=True))
+        return (*accounts, *ours), next(iter(settings), None)
 
     def _one(self, account: Account, name: str, found: Settings) -> AuditAccount:
         url, only = found.url, account.account or found.account
@@ -97,9 +102,10 @@ def of_many(many: Many, output: ReportOutput, reading: Reading, fail_on: Severit
             "without a folder, many accounts make one report, as table or json: "
             "name a folder for a report of each by -o FOLDER"
         )
+    out = standard_output("name a folder with -o")
     # The same as with a folder, so that nothing is kept in memory meanwhile.
     with tempfile.TemporaryDirectory(prefix="cfclient-") as place:
-        return _audited(many, Path(place), output, reading, fail_on, shown=True)
+        return _audited(many, Path(place), output, reading, fail_on, shown=out)
 
 
 def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Severity) -> int:
@@ -109,15 +115,15 @@ def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Sev
         raise Usage("name the folder for the evidence: -o FOLDER")
     if output.format not in {"table", "json", "jsonl", *FORMS}:
         raise Usage(f"--format {output.format} is no form of evidence: {', '.join(('json', *FORMS))}")
-    return _audited(many, folder, output, reading, fail_on, shown=False)
+    return _audited(many, folder, output, reading, fail_on, shown=None)
 
 
 def _audited(
-    many: Many, folder: Path, output: ReportOutput, reading: Reading, fail_on: Severity, *, shown: bool
+    many: Many, folder: Path, output: ReportOutput, reading: Reading, fail_on: Severity, *, shown: TextIO | None
 ) -> int:
     single = many.single()
-    accounts = many.found(single)
-    many.account.policy(found=single)  # refused now, before any folder is touched
+    accounts, paced = many.found(single)
+    many.account.policy(found=paced)  # refused now, before any folder is touched
     rules, exemptions = reading.choice.made()
     proof = Evidence(
         folder,
@@ -133,16 +139,19 @@ def _audited(
         proof as evidence,
         Progress(shown=sys.stderr.isatty(), what="reading zones") as progress,
     ):
-        report = partial(show, folder, rules=rules, as_json=output.format == "json") if shown else None
+        report = None
+        if shown is not None:
+            end.leaving = partial(shutil.rmtree, folder, ignore_errors=True)
+            report = partial(show, folder, rules=rules, stream=shown, as_json=output.format == "json")
         job = _Job(evidence, progress, end, fail_on, report)
-        pace = many.account.policy(progress.waits, found=single)
+        pace = many.account.policy(progress.waits, found=paced)
         try:
             anyio.run(job.run, reading.concurrency, pace, many.account.allow_plain_http)
         except KeyboardInterrupt:
             if not end.said:
                 raise
             return end.code
-    if not shown:
+    if shown is None:
         say(f"the manifest's digest is {evidence.digest}")
     return max(_code(entry, fail_on) for entry in evidence.entries)
 
@@ -196,7 +205,8 @@ class _Job:
                     f"{summary.zones_read:,} of {summary.zones_expected:,} zones read, {summary.findings:,} findings"
                 )
             say(f"{entry.name}: {words} (exit code {code})")
-        if self._report is not None:
+        # Where it was interrupted before any account was opened, there is nothing to tell.
+        if self._report is not None and self._evidence.entries:
             self._report(self._evidence.entries)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 import attrs
 
@@ -18,20 +18,21 @@ from cfclient.output import console
 __all__ = ["show"]
 
 
-def show(folder: Path, entries: Iterable[Entry], rules: Iterable[Rule], *, as_json: bool) -> None:
+def show(folder: Path, entries: Iterable[Entry], rules: Iterable[Rule], *, stream: TextIO, as_json: bool) -> None:
     """Prints it.
 
     Args:
         folder: where the audit was written to.
         entries: what became of each account.
         rules: those of the audit.
+        stream: where to.
         as_json: as `overall.json` has it, instead of as tables of all findings.
     """
     entries, rules = tuple(entries), tuple(rules)
     if as_json:
-        sys.stdout.write(json.dumps(overall(entries), indent=2) + "\n")
+        stream.write(json.dumps(overall(entries), indent=2) + "\n")
         return
-    report = TableReport(console(sys.stdout))
+    report = TableReport(console(stream))
     expected = sum(entry.summary.zones_expected for entry in entries)
     tally = Tally(expected + sum(entry.failure is not None for entry in entries))
     for zone in _zones(folder, entries, rules):
