@@ -20,6 +20,8 @@ from typing import Any
 from benchmarks import canned
 from benchmarks.measure import Bench, machine, nginx, served, spread, table, worker
 
+RESULTS = Path(__file__).parent / "RESULTS.md"
+
 OURS = ("cfclient", "cfclient+aiohttp", "cfclient+pyreqwest")
 
 
@@ -324,6 +326,7 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="+", choices=[*BENCHMARKS, "all"], metavar="NAME", help=", ".join([*BENCHMARKS, "all"])
     )
+    parser.add_argument("--update", action="store_true", help="put these parts into RESULTS.md, which has the others")
     parser.add_argument("--rounds", type=int, default=5, help="how many times each peer runs (5)")
     arguments = parser.parse_args()
     chosen = list(BENCHMARKS) if "all" in arguments.names else arguments.names
@@ -336,7 +339,21 @@ def main() -> None:
         print(part, flush=True)
         text += f"\n{part}"
         if "all" in arguments.names:  # part by part: it takes long
-            (Path(__file__).parent / "RESULTS.md").write_text(text, encoding="utf-8")
+            RESULTS.write_text(text, encoding="utf-8")
+        elif arguments.update:
+            heading, rest = part.split("\n", 1)
+            _replace(
+                name, f"{heading}\n\n`{command}`, {machine().partition(',')[0]}, instead of the run above.\n{rest}"
+            )
+
+
+def _replace(name: str, part: str) -> None:
+    """Puts a part in the place of the one of the same name."""
+    head, found, tail = RESULTS.read_text(encoding="utf-8").partition(f"\n## {name}\n")
+    if not found:
+        raise SystemExit(f"{RESULTS.name} has no part {name}")
+    _, following, rest = tail.partition("\n## ")
+    RESULTS.write_text(f"{head}\n{part}{following}{rest}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import math
 import re
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import anyio
@@ -32,8 +32,10 @@ from cfclient.http import Http, Reply, Request
 from cfclient.replies import seconds as seconds_of
 
 from .policy import Budget, Pace, Rate, StoreAddress, Wait, longest, max_wait
-from .shared import Shared, Store, StoreFailed, key_of
 from .window import Late, Window
+
+if TYPE_CHECKING:  # loaded where processes share a budget
+    from .shared import Shared, Store
 
 __all__ = ["Budget", "Pace", "Paced", "Pacing", "Rate", "Wait", "max_wait"]
 
@@ -161,16 +163,19 @@ class Pacing:
         """The budget of a principal that processes share; None where they do not."""
         if self.store is None:
             return None
-        return self._of_store(self.store, key_of(self.service, principal.casefold(), name), window)
+        return self._of_store(self.store, (self.service, principal.casefold(), name), window)
 
     def shared_address(self, window: Window) -> Shared | None:
         """The same of the network address."""
         if self.store is None:
             return None
         name = "" if self.pace.store is None else self.pace.store.egress
-        return self._of_store(self.store, key_of(*_ADDRESS, name), window)
+        return self._of_store(self.store, (*_ADDRESS, name), window)
 
-    def _of_store(self, store: Store, key: str, window: Window) -> Shared:
+    def _of_store(self, store: Store, names: tuple[str, ...], window: Window) -> Shared:
+        from .shared import Shared, key_of
+
+        key = key_of(*names)
         found = self._shared.get(key)
         if found is None:
             if len(self._shared) >= _MOST_WINDOWS:
@@ -220,7 +225,7 @@ def _refused(window: Window, late: Late) -> RateLimited:
     )
 
 
-_Places = tuple[tuple[Shared, str | None], ...]
+_Places: TypeAlias = "tuple[tuple[Shared, str | None], ...]"
 
 
 def _give_back(window: Window, egress: Window | None, places: _Places, late: float | None) -> None:
@@ -346,7 +351,7 @@ class Paced:
     ) -> _Places:
         """Places of the store: of the principal, and of the address."""
         pacing = self._pacing
-        taken = list[tuple[Shared, str | None]]()
+        taken: list[tuple[Shared, str | None]] = []
         asked = [pacing.shared(self._principal, name, window)]
         if egress is not None:
             asked.append(pacing.shared_address(egress))
@@ -458,6 +463,8 @@ class Paced:
         used = found.used()
         shared = self._pacing.shared(self._principal, window, found)
         if shared is not None:
+            from .shared import StoreFailed
+
             with suppress(StoreFailed):  # then what this process knows
                 answer = await shared.step()
                 used, refills, full, held = answer.used, answer.wait, answer.full, max(held, answer.held)
