@@ -461,12 +461,12 @@ class Paced:
         held = found.held()
         refills, full = found.refills()
         used = found.used()
-        shared = self._pacing.shared(self._principal, window, found)
-        if shared is not None:
+        common = self._pacing.shared(self._principal, window, found)
+        if common is not None:
             from .shared import StoreFailed
 
             with suppress(StoreFailed):  # then what this process knows
-                answer = await shared.step()
+                answer = await common.step()
                 used, refills, full, held = answer.used, answer.wait, answer.full, max(held, answer.held)
         return Budget(
             principal=self._principal,
