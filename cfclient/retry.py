@@ -25,6 +25,7 @@ import logging
 import random
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast
 
 import anyio
@@ -42,6 +43,7 @@ from .errors import (
     UnexpectedAnswer,
 )
 from .models import HOST_TYPES, Page, Record, RecordType
+from .paging import Pages
 from .shapes import canonical
 
 __all__ = ["REPEATABLE", "Attempt", "Fault", "Holding", "Holds", "Retry", "fault_of", "onlookers", "retrying", "tell"]
@@ -586,17 +588,9 @@ class _Retrying:
 
     async def _alike(self, action: RecNew) -> list[Record]:
         """The zone's records that this action would have made."""
-        found: dict[str, Record] = {}
-        seen = set[str]()
-        offset, more = 0, True
-        while more:
-            page = await self.perform(RecLoadAll(action.zone, offset=offset))
-            found |= {record.rec_id: record for record in page.objs if _would_make(action, record)}
-            offset += len(page.objs)
-            ids = {record.rec_id for record in page.objs}
-            more = page.has_more and not ids <= seen
-            seen |= ids
-        return list(found.values())
+        pages = Pages(lambda offset: self.perform(RecLoadAll(action.zone, offset=offset)), attrgetter("rec_id"))
+        alike = {record.rec_id: record async for page in pages for record in page.objs if _would_make(action, record)}
+        return list(alike.values())
 
 
 class _RetryingRaw(_Retrying):
