@@ -44,12 +44,11 @@ class Home:
     def check_open(self) -> None:
         """Raises `MisusedClient` when closed; in any thread."""
         if self.closed:
-            raise self._is_closed()
+            raise MisusedClient(f"this {self._what} is closed: open a new one")
 
     def check(self) -> None:
         """Raises `MisusedClient` when closed, or in another event loop than the first one."""
-        if self.closed:
-            raise self._is_closed()
+        self.check_open()
         run = _current_run()
         if self._run is None:
             self._run = run
@@ -58,6 +57,3 @@ class Home:
                 f"this {self._what} was opened in another event loop, and its connections belong to that one: "
                 f"open one {self._what} in each loop (every asyncio.run() is a new loop)"
             )
-
-    def _is_closed(self) -> MisusedClient:
-        return MisusedClient(f"this {self._what} is closed: open a new one")
