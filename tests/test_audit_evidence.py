@@ -21,7 +21,7 @@ from cfclient.actions import Action
 from cfclient.audit import accounts as opening
 from cfclient.audit.accounts import AuditAccount
 from cfclient.audit.evidence import Evidence
-from cfclient.audit.manifest import _digest, fingerprint, verify
+from cfclient.audit.manifest import _digest, beside, fingerprint, verify
 from cfclient.backend import Credentials
 from cfclient.backends.emulator import DEMO, Emulator
 from cfclient.cli import main
@@ -623,6 +623,9 @@ def test_a_folder_that_is_there_is_one_for_evidence(tmp_path: Path, capsys: pyte
         (["--profiles", "a", "--resume"], "--resume continues a folder: name it by -o FOLDER"),
         (["--profiles", "a", "--format", "csv"], "as table or json: name a folder for a report of each"),
         (["--profiles", "a", "--format", "json", "--with-records"], "as table or json: name a folder"),
+        (["--demo", "--manifest"], "--manifest stands beside a file: name it by -o FILE"),
+        (["--profiles", "a", "--manifest"], "--manifest stands beside a file: name it by -o FILE"),
+        (["--demo", "--manifest", "-o", "/dev/null"], "--manifest stands beside a file, and /dev/null is none"),
         (["--demo", "--evidence"], "name the folder for the evidence: -o FOLDER"),
         (["--demo", "--evidence", "-o", "x", "--format", "parquet"], "--format parquet is no form of evidence"),
         (["--profiles", "a", "-o", "x", "a.example"], "zones are named in the file of accounts"),
@@ -662,6 +665,178 @@ def test_an_interrupted_folder(
     assert 3 == main(["verify", str(tmp_path / "e")])
     assert main([*options, "--resume"]) in {0, 1}
     assert 0 == main(["verify", str(tmp_path / "e")])
+
+
+# -- a single report ----------------------------------------------------------------------------------
+
+DEMO_OF_THREE = ["audit", "--url", "emulator:?zones=3&page_size=2&limit=none", "--manifest"]
+
+
+def resealed(report: Path, change: Callable[[str], str]) -> tuple[str, ...]:
+    """What is told of a report that was changed by somebody who has mended the manifest's digests too."""
+    report.write_text(change(report.read_text()))
+    manifest = beside(report)
+    body = read(manifest)
+    data = report.read_bytes()
+    body["files"] = [{"path": report.name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}]
+    body["digest"] = _digest(body)
+    manifest.write_text(json.dumps(body))
+    return verify(report).changed
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("format_", ["table", "json", "jsonl", "csv", "markdown", "sarif"])
+def test_a_single_report_is_proved_by_a_manifest_beside_it(
+    format_: str, resume: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As a folder is: by the report's name or by the manifest's; and it is of the published shape."""
+    path = tmp_path / "report"
+    options = [*DEMO_OF_THREE, "--format", format_, "-o", str(path), *(["--resume"] if resume else [])]
+
+    assert 1 == main(options)
+    digest = verify(path).digest
+    assert capsys.readouterr().err == f"cfclient: the manifest's digest is {digest}\n"
+    assert ["report", "report.manifest.json"] == sorted(name for name in os.listdir(tmp_path) if name != "config")
+    fits("manifest", read(beside(path)))
+    (account,) = read(beside(path))["accounts"]
+    assert (3, 3, ["20801"]) == (len(account["zones_expected"]), account["zones_read"], account["owners"])
+    assert fingerprint(DEMO) == account["credential"]
+    assert [0, 0] == [main(["verify", str(path), "--digest", digest]), main(["verify", str(beside(path))])]
+    assert capsys.readouterr().out.startswith("complete and as it was written: 3 zones in 1 file\n")
+    path.write_bytes(path.read_bytes() + b"\n")
+    assert 1 == main(["verify", str(path)])
+    assert "changed: report is not as it was written\n" in capsys.readouterr().out
+    path.unlink()
+    assert ("report is gone",) == verify(path).changed
+
+
+def test_a_report_through_a_link_is_proved_where_it_stands(tmp_path: Path) -> None:
+    """Its manifest is beside the file itself."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "monday.csv").touch()
+    (tmp_path / "latest.csv").symlink_to(tmp_path / "there" / "monday.csv")
+
+    assert 1 == main([*DEMO_OF_THREE, "--format", "csv", "-o", str(tmp_path / "latest.csv")])
+    assert ["monday.csv", "monday.csv.manifest.json"] == sorted(os.listdir(tmp_path / "there"))
+    assert () == verify(tmp_path / "latest.csv").changed
+
+
+@pytest.mark.slow
+def test_the_tables_of_parquet_are_proved_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By a manifest in their folder, which says nothing of what else is there; a folder of evidence keeps its own."""
+    folder, evidence = tmp_path / "tables", tmp_path / "evidence"
+
+    assert 1 == main([*DEMO_OF_THREE, "--format", "parquet", "-o", str(folder)])
+    (folder / "notes.txt").touch()
+    assert 0 == main(["verify", str(folder)])
+    assert "3 zones in 3 files" in capsys.readouterr().out
+    (folder / "records.parquet").unlink()
+    assert ("records.parquet is gone",) == verify(folder).changed
+    assert 1 == main([*DEMO_OF_THREE, "--evidence", "-o", str(evidence)])
+    assert 2 == main([*DEMO_OF_THREE, "--format", "parquet", "-o", str(evidence)])
+    assert "is a folder of evidence, with a manifest of its own" in capsys.readouterr().err
+    assert 0 == main(["verify", str(evidence)])
+
+
+@pytest.mark.parametrize(
+    ("format_", "change", "words"),
+    [
+        ("json", lambda text: text.replace('"b.example"', '"x.example"'), "report has other zones than the manifest"),
+        ("json", lambda text: text.replace('"findings": 0', '"findings": 1'), "another summary than that of its zones"),
+        ("json", lambda _: "[]", "report is not as cfclient writes it"),
+        ("jsonl", lambda text: text.replace('"b.example"', '"x.example"'), "report has other zones than the manifest"),
+        ("jsonl", lambda text: text.replace("demo@", "other@"), "report is of another audit than the manifest"),
+    ],
+)
+def test_a_report_whose_manifest_was_forged(
+    format_: str, change: Callable[[str], str], words: str, tmp_path: Path
+) -> None:
+    """What a report says is held against the manifest where it can be read back."""
+    path = tmp_path / "report"
+    main([*DEMO_OF_THREE, "--select", "mx-to-address", "--format", format_, "-o", str(path)])
+    names = list(read(beside(path))["accounts"][0]["zones_expected"])
+    path.write_text(path.read_text().replace(names[1], "b.example"))
+    body = read(beside(path))
+    body["accounts"][0]["zones_expected"] = sorted("b.example" if name == names[1] else name for name in names)
+    beside(path).write_text(json.dumps(body))
+    before = resealed(path, lambda text: text)
+
+    assert () == before
+    assert words in " ".join(resealed(path, change))
+
+
+def test_a_manifest_leads_to_no_file_elsewhere(tmp_path: Path) -> None:
+    """What it names in another folder is not there; one that names nothing is none."""
+    path = tmp_path / "report"
+    main([*DEMO_OF_THREE, "--format", "json", "-o", str(path)])
+    body = read(beside(path))
+    body["files"][0]["path"] = "../report"
+    beside(path).write_text(json.dumps(body))
+    elsewhere = verify(path).changed
+    beside(path).write_text(json.dumps({**body, "files": []}))
+
+    assert "../report is gone" in elsewhere
+    with pytest.raises(ConfigurationError, match="is not of the shape of version 1: StopIteration"):
+        verify(path)
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "csv"])
+def test_a_report_with_a_manifest_is_not_left_with_that_of_another(
+    format_: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever forgets the option is told; with it, both are replaced."""
+    path = tmp_path / "report"
+    options = ["--format", format_, "-o", str(path)]
+    assert 1 == main([*DEMO_OF_THREE, *options])
+    before = path.read_bytes(), beside(path).read_bytes()
+
+    assert 2 == main(["audit", "--demo", *options])
+    assert f"{path} has a manifest, {beside(path)}: give --manifest for a new one" in capsys.readouterr().err
+    assert before == (path.read_bytes(), beside(path).read_bytes())
+    assert 1 == main(["audit", "--demo", "--manifest", *options])
+    assert ((), 25) == (verify(path).changed, verify(path).zones)
+
+
+@pytest.mark.parametrize(("format_", "there"), [("jsonl", False), ("csv", True)])
+def test_a_report_that_fails_has_no_manifest(
+    format_: str, there: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """But the old report keeps its own, where it is not touched."""
+    path = tmp_path / "report"
+    (tmp_path / "key").write_text("wrong")
+    options = ["--format", format_, "-o", str(path), "--manifest"]
+    assert 1 == main(["audit", "--url", "emulator:?zones=3", *options])
+
+    assert 3 == main(["audit", "--url", "emulator:?zones=3", "--token-file", str(tmp_path / "key"), *options])
+    assert there == beside(path).exists()
+    assert (0 if there else 3) == main(["verify", str(path)])
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "json"])
+def test_an_interrupted_report(
+    format_: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its manifest says what is missing, and goes with it when it is continued."""
+    perform, path = Emulator.perform, tmp_path / "report"
+    sending = iter([None, signal.SIGINT])
+
+    def interrupted(self: Emulator, credentials: Credentials, action: Any) -> Any:
+        if action.wire_name == "zone_settings" and (sent := next(sending, None)):
+            signal.raise_signal(sent)
+        return perform(self, credentials, action)
+
+    options = [*DEMO_OF_THREE, "--format", format_, "--concurrency", "1", "--resume", "-o", str(path)]
+    with monkeypatch.context() as patch:
+        patch.setattr(Emulator, "perform", interrupted)
+        assert 130 == main(options)
+    verdict = verify(path)
+    assert () == verdict.changed
+    assert len(verdict.missing) == 3 - verdict.zones > 0
+    assert 3 == main(["verify", str(path)])
+    assert 1 == main(options)
+    assert 0 == main(["verify", str(path)])
+    capsys.readouterr()
 
 
 def test_an_interruption_before_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

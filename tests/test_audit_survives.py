@@ -17,6 +17,7 @@ import pytest
 
 from benchmarks.memory import peak
 from cfclient.actions import Action
+from cfclient.audit.manifest import beside, verify
 from cfclient.backend import Credentials
 from cfclient.backends.emulator import Emulator
 from cfclient.cli import main
@@ -74,13 +75,13 @@ SLOW = "emulator:?zones=40&latency=30000&limit=none"
 
 @pytest.mark.slow
 def test_killed_at_many_moments_and_continued(tmp_path: Path) -> None:
-    """The file ends up the same as without the interruption, order aside."""
+    """The file ends up the same as without the interruption, order aside; a manifest is there when it is complete."""
     rng = random.Random(20151224)
     path, whole = tmp_path / "killed.jsonl", tmp_path / "whole.jsonl"
     with demo_server("--zones", "60", "--limit", "none", "--latency", "40") as url:
         (tmp_path / "key").write_text("demo-key")
         account = ["--url", url, "--email", "demo@example.com", "--token-file", str(tmp_path / "key")]
-        options = [*account, "--format", "jsonl", "--concurrency", "2", "-o"]
+        options = [*account, "--manifest", "--format", "jsonl", "--concurrency", "2", "-o"]
         assert 1 == ended(started(*options, str(whole)))[0]
         kills, least, code = 0, 0, -signal.SIGKILL
         while code == -signal.SIGKILL and kills < 40:
@@ -93,13 +94,16 @@ def test_killed_at_many_moments_and_continued(tmp_path: Path) -> None:
             command.kill()
             code, _, _ = ended(command)
             kills += code == -signal.SIGKILL
+            assert beside(path).exists() == (code != -signal.SIGKILL)
             found = zones(path)
             assert len(found) == len(set(found)) >= least
             least = len(found)
         code, _, err = ended(started(*options, str(path), "--resume"))
 
     assert kills >= 5
-    assert (1, "") == (code, err)
+    verdict = verify(path)
+    assert (1, f"cfclient: the manifest's digest is {verdict.digest}\n") == (code, err)
+    assert ((), (), 60) == (verdict.changed, verdict.missing, verdict.zones)
     assert sorted(whole.read_bytes().splitlines()) == sorted(path.read_bytes().splitlines())
     assert whole.read_bytes().splitlines()[-1] == path.read_bytes().splitlines()[-1]
 

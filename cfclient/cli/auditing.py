@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Protocol, Self
 
 import anyio
 from cyclopts import Parameter
@@ -18,8 +18,10 @@ from cfclient.audit import Audit, Rule, Severity, Summary, ZoneAudit
 from cfclient.audit import audit as audited
 from cfclient.audit.accounts import AuditAccount
 from cfclient.audit.journal import Identity, Journal, account_name, is_journal, replay
+from cfclient.audit.manifest import OVERALL, Entry, Told, beside, fingerprint, write_beside
 from cfclient.audit.model import wanted
 from cfclient.audit.report import HtmlReport, ParquetReport, Report, reporter
+from cfclient.backend import Credentials
 from cfclient.client import Client
 from cfclient.connect import connect
 from cfclient.output import Progress, console, destination, standard_output
@@ -75,7 +77,7 @@ def audit(
         cfclient audit example.com example.net --fail-on medium
         cfclient audit --select mail,high --ignore dmarc-none
         cfclient audit --format jsonl -o findings.jsonl --resume
-        cfclient audit --format html -o report.html
+        cfclient audit --format html -o report.html --manifest
         cfclient audit --format jsonl --with-records -o snapshot.jsonl
         cfclient audit --accounts accounts.toml
         cfclient audit --accounts accounts.toml -o evidence
@@ -99,8 +101,13 @@ def audit(
     account.policy(found=found)  # refused now, before any file is touched
     whose = account_name(found.url, found.credentials, account.account or found.account)
     identity = Identity.of(whose, rules, zones, exemptions=exemptions, with_records=output.with_records)
+    proved = _Proved(output, identity, found.credentials, rules) if output.manifest else None
     with ending() as end, ExitStack() as stack:
+        if proved is not None:
+            stack.push(proved)  # first, so that it comes last: when the report has taken its place
         into = _into(stack, output, identity, rules, resume=resume)
+        if proved is not None:
+            into = proved.over(into)
         progress = stack.enter_context(Progress(shown=_is_shown(output), what="reading zones"))
         reading = partial(
             audited, rules=rules, exemptions=exemptions, concurrency=concurrency, all_settings=is_whole(output)
@@ -113,6 +120,8 @@ def audit(
             if not end.said:
                 raise
             return end.code
+    if proved is not None:
+        say(f"the manifest's digest is {proved.digest}")
     return verdict(summary, Severity(fail_on))
 
 
@@ -159,6 +168,10 @@ class _Into(Protocol):
     @property
     def done(self) -> Collection[str]: ...
 
+    def earlier(self) -> Iterable[ZoneAudit]:
+        """Those zones."""
+        ...
+
     @property
     def hint(self) -> str:
         """What is said behind the words for an interruption."""
@@ -181,12 +194,30 @@ def _check(output: ReportOutput, *, resume: bool) -> None:
         raise Usage(f"{output.output} is an audit in lines, which goes on with --format jsonl; or name another file")
     if resume and (output.format == "parquet" or (output.with_records and output.format != "jsonl")):
         raise Usage("--resume goes with --format jsonl where records are written, which no other file keeps on the way")
+    _check_manifest(output)
     if output.with_records and output.format not in {"json", "jsonl"}:
         raise Usage(f"--with-records goes with --format json or jsonl, not with {output.format}")
     if "{zone}" not in output.files:
         raise Usage("--files needs {zone} in the place of the zone's name, such as zones/{zone}.zone")
     if output.format == "parquet" and output.output is None:
         raise Usage("--format parquet writes three files: name a folder for them with -o")
+
+
+def _check_manifest(output: ReportOutput) -> None:
+    """A report that has a manifest is not left with one that tells of another report."""
+    path = output.output
+    if path is None:
+        if output.manifest:
+            raise Usage("--manifest stands beside a file: name it by -o FILE")
+        return
+    if not output.manifest:
+        if beside(path).exists():
+            raise Usage(f"{path} has a manifest, {beside(path)}: give --manifest for a new one, or name another file")
+    elif output.format == "parquet":
+        if (path / OVERALL).exists():
+            raise Usage(f"{path} is a folder of evidence, with a manifest of its own: name another one")
+    elif path.exists() and not path.is_file():
+        raise Usage(f"--manifest stands beside a file, and {path} is none")
 
 
 def _into(
@@ -201,6 +232,71 @@ def _into(
         journal = stack.enter_context(Journal(part, identity, rules, resume=True))
         return _FromJournal(journal, part, path, output, rules)
     return _Straight(stack.enter_context(reporting(output, rules)))
+
+
+class _Proved:
+    """Any of these whose report gets a manifest; a block, at whose end it is written.
+
+    A manifest never stands beside a report that is still written: where a file is written line by line, the earlier
+    one goes first; where a file is replaced, the manifest is replaced right behind it.
+    """
+
+    def __init__(
+        self, output: ReportOutput, identity: Identity, credentials: Credentials, rules: tuple[Rule, ...]
+    ) -> None:
+        assert output.output is not None  # noqa: S101  `_check` has refused that
+        self._path = output.output
+        self._format = output.format
+        self._identity = identity
+        self._credentials = credentials
+        self._rules = rules
+        self._started = datetime.now(UTC)
+        self._told = Told()
+        self._summary: Summary | None = None
+        #: the ids of the accounts as the service names them
+        self.owners: frozenset[str] = frozenset()
+        #: that of the manifest, when it is written
+        self.digest: str | None = None
+
+    def over(self, into: _Into) -> _Proved:
+        """This one, over the place for the report, now that it is open."""
+        self._into = into
+        if isinstance(into, _InJournal) and not isinstance(into, _FromJournal):
+            beside(self._path).unlink(missing_ok=True)
+        for zone in into.earlier():
+            self._told.add(zone)
+        self.done, self.hint, self.earlier = into.done, into.hint, into.earlier
+        return self
+
+    def zone(self, audit: ZoneAudit) -> None:
+        self._into.zone(audit)
+        self._told.add(audit)
+
+    def finish(self, summary: Summary) -> Summary:
+        self._summary = self._into.finish(summary)
+        return self._summary
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and self._summary is not None:
+            entry = Entry(
+                name="account",
+                identity=self._identity,
+                fingerprint=fingerprint(self._credentials),
+                summary=self._summary,
+                owners=tuple(sorted(self.owners)),
+            )
+            self.digest = write_beside(
+                self._path,
+                entry,
+                self._told,
+                self._rules,
+                format=self._format,
+                started=self._started,
+                ended=datetime.now(UTC),
+            )
 
 
 @contextmanager
@@ -229,6 +325,7 @@ class _Straight:
     """A report that is made while zones are read."""
 
     done: Collection[str] = frozenset()
+    earlier = staticmethod(tuple[ZoneAudit, ...])
     hint = ""
 
     def __init__(self, report: Report) -> None:
@@ -243,11 +340,15 @@ class _Straight:
 class _InJournal:
     """JSON Lines in a file that can be continued."""
 
-    def __init__(self, journal: Journal, path: Path) -> None:
+    def __init__(self, journal: Journal, path: Path, lines: Path | None = None) -> None:
+        self._lines = lines or path
         self._journal = journal
         self.zone = journal.zone
         self.done: Collection[str] = journal.done
         self.hint = f"; --resume continues {path}"
+
+    def earlier(self) -> Iterable[ZoneAudit]:
+        return replay(self._lines, ()) if self.done else ()
 
     def finish(self, summary: Summary) -> Summary:
         return self._journal.finish(summary)
@@ -258,7 +359,7 @@ class _FromJournal(_InJournal):
 
     def __init__(self, journal: Journal, part: Path, path: Path, output: ReportOutput, rules: tuple[Rule, ...]) -> None:
         self._rules = rules
-        super().__init__(journal, path)
+        super().__init__(journal, path, part)
         self._part = part
         self._output = output
 
@@ -310,6 +411,8 @@ class _Audit:
                 reading(client, zones or None, skip=self._into.done) as zone_audits,
             ):
                 self._progress.begin(zone_audits.total)
+                if isinstance(self._into, _Proved):
+                    self._into.owners = zone_audits.owners
                 try:
                     async for zone in zone_audits:
                         self._into.zone(zone)

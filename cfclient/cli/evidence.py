@@ -21,6 +21,7 @@ from cfclient.audit.evidence import FORMS, Evidence
 from cfclient.audit.manifest import Entry
 from cfclient.audit.manifest import verify as verified
 from cfclient.audit.model import Severity, Summary
+from cfclient.audit.report.plain import count
 from cfclient.connect import Settings, is_v4
 from cfclient.errors import ConfigurationError
 from cfclient.harmless import harmless
@@ -97,6 +98,8 @@ def of_many(many: Many, output: ReportOutput, reading: Reading, fail_on: Severit
     """Audits the accounts and prints the report over all; the exit code is that of the worst of them."""
     if reading.resume:
         raise Usage("--resume continues a folder: name it by -o FOLDER")
+    if output.manifest:
+        raise Usage("--manifest stands beside a file: name it by -o FILE; of many accounts, a folder -o has one")
     if output.format not in {"table", "json"} or output.with_records:
         raise Usage(
             "without a folder, many accounts make one report, as table or json: "
@@ -211,26 +214,27 @@ class _Job:
 
 
 def verify(
-    folder: Annotated[Path, Parameter(help="The folder of an audit.")],
+    path: Annotated[Path, Parameter(help="The folder of an audit; or a report that has a manifest beside it.")],
     /,
     *,
     digest: Annotated[
-        str | None, Parameter(help="The manifest's digest, where it was kept elsewhere: the folder must have it.")
+        str | None, Parameter(help="The manifest's digest, where it was kept elsewhere: this one must have it.")
     ] = None,
     traceback: Traceback = False,  # noqa: ARG001  `run` looks for it
 ) -> int:
-    """Prove that an audit's folder is as it was written, and that every zone was read.
+    """Prove that an audit is as it was written, and that every zone was read.
 
     For example:
 
         cfclient verify evidence
+        cfclient verify report.html
         cfclient verify evidence --digest sha256:0123...
 
     The exit code is 0 where both hold, 1 where anything was changed, added or
     taken away, and 3 where zones are missing, or where no manifest can be read.
     """
     try:
-        verdict = verified(folder)
+        verdict = verified(path)
     except ConfigurationError as error:
         say(f"error: {error}")
         return INCOMPLETE
@@ -239,7 +243,8 @@ def verify(
         changed.append(f"the manifest's digest is {verdict.digest}, not {digest}")
     out = [f"changed: {line}" for line in changed] + [f"missing: {line}" for line in verdict.missing]
     if not out:
-        out = [f"complete and as it was written: {verdict.zones:,} zones in {verdict.files:,} files"]
+        zones = count(verdict.zones, "zone", "zones")
+        out = [f"complete and as it was written: {zones} in {count(verdict.files, 'file', 'files')}"]
     for line in [*out, f"digest: {verdict.digest}"]:
         sys.stdout.write(harmless(line) + "\n")
     return FOUND if changed else INCOMPLETE if verdict.missing else 0

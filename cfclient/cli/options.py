@@ -241,6 +241,9 @@ class ReportOutput:
     with_records: Annotated[
         bool, flag("With json and jsonl: each zone's settings and records too, for cfclient diff.")
     ] = False
+    manifest: Annotated[
+        bool, flag("Beside the file -o, one that proves it: FILE.manifest.json, for cfclient verify.")
+    ] = False
     files: Annotated[str, Parameter(help="With sarif: where the file of a zone stands in the repository.")] = (
         "zones/{zone}.zone"
     )
