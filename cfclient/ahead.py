@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
 from typing import Final, Generic, TypeVar
 
 import anyio
@@ -23,12 +24,27 @@ from anyio.abc import TaskGroup
 from .errors import MisusedClient
 from .models import Page
 
-__all__ = ["LIMIT", "Ahead"]
+__all__ = ["LIMIT", "Ahead", "Fetch", "errand"]
 
 T = TypeVar("T")
 
 #: how many pages are under way or waiting at the most, unless the caller says so
 LIMIT: Final = 16
+
+
+class Fetch:
+    """A page under way."""
+
+    __slots__ = ("scope", "wanted")
+
+    def __init__(self) -> None:
+        self.scope = anyio.CancelScope()
+        #: whether anybody has waited for it; one that nobody did is thrown away without a word
+        self.wanted = False
+
+
+#: the page for which this task's call is made; None where the call is made by whoever wants its answer
+errand: ContextVar[Fetch | None] = ContextVar("cfclient_errand", default=None)
 
 
 class Ahead(AsyncIterator[Page[T]], Generic[T]):
@@ -57,7 +73,7 @@ class Ahead(AsyncIterator[Page[T]], Generic[T]):
         self._arrived = 0
         self._done = False
         self._closed = False
-        self._under_way: dict[int, anyio.CancelScope] = {}
+        self._under_way: dict[int, Fetch] = {}
         #: by offset, what came before its turn
         self._early: dict[int, Page[T] | Exception] = {}
         self._ready: deque[Page[T]] = deque()
@@ -86,6 +102,8 @@ class Ahead(AsyncIterator[Page[T]], Generic[T]):
                 raise self._failure from None
             if self._done:
                 raise StopAsyncIteration
+            if (fetch := self._under_way.get(self._offset)) is not None:
+                fetch.wanted = True
             self._news = anyio.Event()
             await self._news.wait()
         page = self._ready.popleft()
@@ -103,8 +121,8 @@ class Ahead(AsyncIterator[Page[T]], Generic[T]):
             if guessed and not self._may_guess(guessed):
                 return
             offset = self._offset + guessed * self._size
-            scope = self._under_way[offset] = anyio.CancelScope()
-            self._tasks.start_soon(self._ask, offset, scope)
+            fetch = self._under_way[offset] = Fetch()
+            self._tasks.start_soon(self._ask, offset, fetch)
 
     def _may_guess(self, guessed: int) -> bool:
         if guessed >= min(LIMIT, self._arrived // 2):
@@ -116,14 +134,15 @@ class Ahead(AsyncIterator[Page[T]], Generic[T]):
     def _is_last(self, page: Page[T]) -> bool:
         return not page.has_more or len(page.objs) != self._size
 
-    async def _ask(self, offset: int, scope: anyio.CancelScope) -> None:
+    async def _ask(self, offset: int, fetch: Fetch) -> None:
         came: Page[T] | Exception
-        with scope:
+        errand.set(fetch)
+        with fetch.scope:
             try:
                 came = await self._fetch(offset)
             except Exception as error:  # given to the consumer when its turn comes
                 came = error
-            if self._under_way.get(offset) is not scope:
+            if self._under_way.get(offset) is not fetch:
                 return  # a guess that was thrown away meanwhile
             del self._under_way[offset]
             self._early[offset] = came
@@ -161,5 +180,5 @@ class Ahead(AsyncIterator[Page[T]], Generic[T]):
         guesses = list(self._under_way.values())
         self._under_way.clear()
         self._early.clear()
-        for scope in guesses:
-            scope.cancel()
+        for fetch in guesses:
+            fetch.scope.cancel()

@@ -142,12 +142,40 @@ class Departure:
     somebody looks on.
     """
 
-    __slots__ = ("exchanges", "left", "waited")
+    __slots__ = ("_since", "_waiting", "before", "exchanges", "left", "looking", "waited")
 
-    def __init__(self, exchanges: list[Exchange] | None = None) -> None:
+    def __init__(self, exchanges: list[Exchange] | None = None, *, before: float = 0.0) -> None:
         self.left: bool = False
+        #: how many exchanges are under way that only look, in a call that changes something: they change nothing
+        self.looking: int = 0
+        #: seconds; of exchanges that wait at the same time, each second counts once
         self.waited: float = 0.0
+        #: seconds that earlier attempts of the same call waited
+        self.before: float = before
         self.exchanges: list[Exchange] = [] if exchanges is None else exchanges
+        self._waiting = 0
+        self._since = 0.0
+
+    def leaves(self) -> None:
+        """From here on what the call is to change may be changed."""
+        if not self.looking:
+            self.left = True
+
+    def waits(self, now: float) -> None:
+        """An exchange begins to wait for its turn."""
+        if not self._waiting:
+            self._since = now
+        self._waiting += 1
+
+    def goes(self, now: float) -> None:
+        """It waits no longer."""
+        self._waiting -= 1
+        if not self._waiting:
+            self.waited += now - self._since
+
+    def spent(self, now: float) -> float:
+        """Seconds that the whole call has waited so far."""
+        return self.before + self.waited + (now - self._since if self._waiting else 0.0)
 
 
 #: the departure of the call under way in this task
@@ -161,7 +189,7 @@ def departed() -> None:
     """Says that from here on the call may be carried out, whatever becomes of its task."""
     departure = departing.get()
     if departure is not None:
-        departure.left = True
+        departure.leaves()
 
 
 #: whether this task's calls are bulk work, which leaves room for others; `stream_all` and the audit say so

@@ -199,12 +199,15 @@ class UnexpectedAnswer(CloudflareError):
         status: the HTTP status, or None where there was none.
         excerpt: the beginning of the answer, control characters and keys removed.
         transient: whether it is no reply of the API at all (an HTML page, half a reply), for which the next
-            attempt may well get one; whether the request was carried out, nobody knows then.
+            attempt may well get one.
+        maybe_carried_out: False where the request was one that only looks, before anything was changed; True
+            where nobody can know.
         retry_after: seconds to wait, where the answer said so (a `Retry-After` with 5xx); else None.
     """
 
     def __init__(self, reason: str, *, status: int | None = None, excerpt: str = "", transient: bool = False) -> None:
         self.retry_after: float | None = None
+        self.maybe_carried_out = True
         self.reason = reason
         self.status = status
         self.excerpt = excerpt

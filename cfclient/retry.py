@@ -15,7 +15,7 @@
 - A limit that the service reports holds back every call of the same account, until it is over; so does a
   time to wait that comes with any other answer.
 - A call that is cancelled while its outcome is unknown (on its way, between two attempts, while a create is
-  looked for) is logged at WARNING, once. A read has no outcome that anyone could miss.
+  looked for) is logged at WARNING, once. Reads, which change nothing, have a logger of their own for it.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ import anyio
 import attrs
 
 from .actions import Action, Kind, RecDelete, RecLoadAll, RecNew, as_written
+from .ahead import errand
 from .backend import Backend, Departure, Exchange, RawBackend, departing, earlier
 from .errors import (
     ApiError,
@@ -51,6 +52,8 @@ __all__ = ["REPEATABLE", "Attempt", "Fault", "Holding", "Holds", "Retry", "fault
 T = TypeVar("T")
 
 _log = logging.getLogger("cfclient.retry")
+# Of reads that were cancelled and nothing else, so that they can be silenced alone.
+_reads = logging.getLogger("cfclient.retry.reads")
 
 # No hold is shorter, in seconds, and of a service that says a longer one, none is longer.
 _LEAST: Final = 1.0
@@ -60,7 +63,7 @@ _LONGEST: Final = 86_400.0
 class Fault(enum.Enum):
     """What is known of an attempt that failed and may be worth another."""
 
-    NOT_SENT = "surely not carried out: no connection was made"
+    NOT_SENT = "surely not carried out: no connection was made, or what was to be changed was only looked for"
     LIMITED = "surely not carried out: too many calls"
     UNKNOWN = "nobody knows whether it was carried out: no answer, or one that is no reply"
 
@@ -72,7 +75,7 @@ def fault_of(error: CloudflareError) -> Fault | None:
     if isinstance(error, ConnectionFailed):
         return Fault.UNKNOWN if error.maybe_carried_out else Fault.NOT_SENT
     if isinstance(error, UnexpectedAnswer) and error.transient:
-        return Fault.UNKNOWN
+        return Fault.UNKNOWN if error.maybe_carried_out else Fault.NOT_SENT
     return None
 
 
@@ -309,6 +312,8 @@ class _Call:
     doubtful: bool = False
     #: whether the hook has seen that it was cancelled
     seen: bool = False
+    #: seconds that its attempts waited for their turn
+    waited: float = 0.0
     #: those of the attempt under way
     exchanges: Sequence[Exchange] = ()
 
@@ -345,22 +350,32 @@ class _Retrying:
         """The answer, asked for again where that is safe."""
         call = _Call(action)
         try:
-            if isinstance(action, RecNew):
-                return cast("T", await self._create(call, action))
-            answer = cast("T", await self._asked(call, self._backend.perform))
-        except anyio.get_cancelled_exc_class():
+            return cast("T", await self._performed(call))
+        except _broken_off():
             self._cancelled(call)
             raise
+
+    async def _performed(self, call: _Call) -> Any:
+        action = call.action
+        if isinstance(action, RecNew):
+            return await self._create(call, action)
+        answer = await self._asked(call, self._backend.perform)
         if isinstance(action, RecLoadAll):
             self._holds.known.listed(self._at(action.zone), action.offset, cast("Page[Record]", answer))
         return answer
 
     def _cancelled(self, call: _Call) -> None:
         """Says so when a call is cancelled whose outcome is unknown, wherever it was then."""
-        if call.doubtful and call.action.kind is not Kind.READ:
-            _log.warning("%s: cancelled on its way, outcome unknown: %r", call.action.wire_name, call.action)
-            if not call.seen:
-                self._saw(call, anyio.current_time(), "cancelled")
+        if not call.doubtful:
+            return
+        action = call.action
+        if action.kind is not Kind.READ:
+            _log.warning("%s: cancelled on its way, outcome unknown: %r", action.wire_name, action)
+        elif (fetch := errand.get()) is None or fetch.wanted:
+            words = "%s: cancelled on its way, outcome unknown (a read: nothing was changed): %r"
+            _reads.warning(words, action.wire_name, action)
+        if not call.seen:
+            self._saw(call, anyio.current_time(), "cancelled")
 
     async def _asked(self, call: _Call, ask: Callable[[Action[Any]], Awaitable[Any]]) -> Any:
         action = call.action
@@ -373,13 +388,13 @@ class _Retrying:
             held += waited
             since += waited
             call.number += 1
-            departure = Departure()
+            departure = Departure(before=call.waited)
             token, kept, call.exchanges = departing.set(departure), earlier.set(read), departure.exchanges
             try:
                 answer = await ask(action)
             except CloudflareError as error:
                 failure = error
-            except anyio.get_cancelled_exc_class():
+            except _broken_off():
                 call.doubtful = call.doubtful or departure.left
                 call.seen = True
                 self._saw(call, since, "cancelled", held=waited + departure.waited)
@@ -393,15 +408,14 @@ class _Retrying:
                 earlier.reset(kept)
                 waited += departure.waited
                 turns += departure.waited
+                call.waited += departure.waited
             if call.doubtful and isinstance(action, RecDelete) and _is_gone(failure):
                 # An earlier attempt did it, although its answer was lost.
                 self._saw(call, since, "answered", held=waited)
                 return None
-            if isinstance(failure, RateLimited):
-                failure.action = failure.action or action.wire_name  # a budget does not know what it refuses
             fault = fault_of(failure)
             wait: float | None = None
-            told = self._hold(failure)
+            told = self._hold(failure, action)
             if _may_be_repeated(failure, action) and (told is None or told <= self._policy.patience - held):
                 failed += fault is not Fault.LIMITED
                 wait = told if fault is Fault.LIMITED else self._pause(failed, began + held + turns)
@@ -435,8 +449,10 @@ class _Retrying:
         failure.add_note("An earlier attempt got no answer: it may have been carried out.")
         return failure
 
-    def _hold(self, failure: CloudflareError) -> float | None:
+    def _hold(self, failure: CloudflareError, action: Action[Any]) -> float | None:
         """Holds the whole account back where the failure says so; the seconds."""
+        if isinstance(failure, RateLimited):
+            failure.action = failure.action or action.wire_name  # a budget does not know what it refuses
         if isinstance(failure, RateLimited) and failure.held_back:
             return None  # the service said nothing: this call alone may not wait for its turn
         if isinstance(failure, RateLimited) and failure.retry_after is None:
@@ -526,7 +542,7 @@ class _Retrying:
         """The record that a create in doubt has made; raises `OutcomeUnknown` where that cannot be known."""
         seen: tuple[str, ...] = ()
         for look in ("at once", "when it has settled"):
-            alike = await self._looked(action, seen, doubt)
+            alike = await self._looked(call, action, seen, doubt)
             seen = tuple(record.rec_id for record in alike)
             fresh = [record for record in alike if known is not None and record.rec_id not in known | same.made]
             # While the very same is being created beside this one, nobody can say whose record it is.
@@ -559,7 +575,7 @@ class _Retrying:
         duplicate = refusal is not None and bool(self._duplicate & set(refusal.numbers))
         if refusal is None:
             await anyio.sleep(self._policy.settle)
-        alike = await self._looked(action, (), doubt)
+        alike = await self._looked(call, action, (), doubt)
         before = frozenset[str]() if known is None and duplicate else known
         made = [record for record in alike if before is not None and record.rec_id not in before | same.made]
         if made and not same.asking:
@@ -572,9 +588,9 @@ class _Retrying:
         says = f"twice ({failure})" if refusal is None else f"and asking once more says {refusal}"
         raise self._unknown(action, f"no answer came, {says}", tuple(record.rec_id for record in alike)) from doubt
 
-    async def _looked(self, action: RecNew, seen: tuple[str, ...], doubt: CloudflareError) -> list[Record]:
+    async def _looked(self, call: _Call, action: RecNew, seen: tuple[str, ...], doubt: CloudflareError) -> list[Record]:
         try:
-            return await self._alike(action)
+            return await self._alike(call, action)
         except CloudflareError as error:
             raise self._unknown(action, f"looking for it failed too ({error})", seen) from doubt
 
@@ -586,9 +602,18 @@ class _Retrying:
         _log.warning("%s: outcome unknown: %s", action.wire_name, why)
         return OutcomeUnknown(action.wire_name, why, seen=seen, advice=advice)
 
-    async def _alike(self, action: RecNew) -> list[Record]:
+    async def _alike(self, call: _Call, action: RecNew) -> list[Record]:
         """The zone's records that this action would have made."""
-        pages = Pages(lambda offset: self.perform(RecLoadAll(action.zone, offset=offset)), attrgetter("rec_id"))
+
+        async def look(offset: int) -> Page[Record]:
+            # A part of the call: it waits no longer than that may, and is not told of when that is cancelled.
+            looking = _Call(RecLoadAll(action.zone, offset=offset), waited=call.waited)
+            try:
+                return cast("Page[Record]", await self._performed(looking))
+            finally:
+                call.waited = looking.waited
+
+        pages = Pages(look, attrgetter("rec_id"))
         alike = {record.rec_id: record async for page in pages for record in page.objs if _would_make(action, record)}
         return list(alike.values())
 
@@ -603,7 +628,7 @@ class _RetryingRaw(_Retrying):
             self._holds.known.forget(self._at(action.zone))  # something is created there, and its id is not learnt here
         try:
             reply = await self._asked(call, cast("RawBackend", self._backend).raw)
-        except anyio.get_cancelled_exc_class():
+        except _broken_off():
             self._cancelled(call)
             raise
         except CloudflareError as error:
@@ -613,6 +638,11 @@ class _RetryingRaw(_Retrying):
             raise self._unknown(action, f"no answer came ({error})", ()) from error
         # A repeated delete that found nothing to delete has no reply of the service to show either.
         return {"result": "success", "msg": None} if reply is None else cast("dict[str, Any]", reply)
+
+
+def _broken_off() -> tuple[type[BaseException], ...]:
+    """What ends a call from outside of it: under trio, Ctrl-C in the main task is no cancellation."""
+    return anyio.get_cancelled_exc_class(), KeyboardInterrupt
 
 
 def _is_given_up(call: _Call, fault: Fault | None) -> bool:

@@ -6,6 +6,7 @@ import csv
 import errno
 import io
 import json
+import logging
 import os
 import runpy
 import signal
@@ -28,7 +29,7 @@ from cfclient import cli
 from cfclient.actions import ACTIONS
 from cfclient.audit import ZoneAudit
 from cfclient.audit.report import reporter
-from cfclient.cli import asking, auditing, main
+from cfclient.cli import asking, auditing, commands, main
 from cfclient.connect import emulator
 from cfclient.errors import UnexpectedAnswer
 
@@ -708,3 +709,13 @@ def test_an_account_narrows_today_s_cloudflare_only(run: Run) -> None:
 
     assert 2 == code
     assert "account= narrows today's Cloudflare" in err
+
+
+def test_reads_that_are_broken_off_are_no_line_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing was changed, and an interrupted command says itself what is not done; a change is told of."""
+    logging.getLogger("cfclient.retry.reads").setLevel(logging.NOTSET)  # the documents silence it
+    with commands._warnings_said():
+        for name in ("cfclient.retry.reads", "cfclient.retry"):
+            logging.getLogger(name).warning("%s: cancelled on its way", name)
+
+    assert "cfclient: warning: cfclient.retry: cancelled on its way\n" == capsys.readouterr().err

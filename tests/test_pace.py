@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, TypeVar
 
 import anyio
@@ -24,6 +24,10 @@ from cfclient.http import Reply, Request
 from cfclient.pace import Pace, Paced, Pacing, Wait
 from cfclient.pace.policy import Rate, StoreAddress
 from cfclient.pace.window import Late, Window
+from cfclient.retry import Attempt, Retry
+from tests.v4fake import OTHER as OTHER_ZONE
+from tests.v4fake import URL as V4
+from tests.v4fake import ZONE, Fake, ok, zone
 
 T = TypeVar("T")
 
@@ -1001,3 +1005,86 @@ def test_whatever_a_retry_after_says_is_a_time_or_nothing(said: str, held: float
         return service.arrived[-1] - began
 
     assert pytest.approx(held) == on_mock_clock(main)
+
+
+# -- one call, many attempts and exchanges ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [None, 30.0])
+@pytest.mark.parametrize("bulk", [False, True])
+def test_a_call_waits_no_longer_than_allowed_in_all_of_its_attempts_together(bulk: bool, block: float | None) -> None:
+    """The service says 20 s and again 20 s: the second wait would be too long for an interactive call."""
+    limited = [Reply(status=429, headers={"retry-after": "20"}) for _ in range(3)]
+
+    async def main() -> tuple[str, float, int]:
+        service, began = Service(0.0, *limited), anyio.current_time()
+        async with cfclient.connect(URL, email="whole@example.com", token="key", http=service) as cf:
+            in_bulk.set(bulk)
+            try:
+                with nullcontext() if block is None else cfclient.max_wait(block):
+                    await cf.stats("example.com")
+            except RateLimited as error:
+                return f"{error.held_back} {error.retry_after}", anyio.current_time() - began, len(service.arrived)
+            else:
+                return "answered", anyio.current_time() - began, len(service.arrived)
+
+    expected = ("answered", 60.0, 4) if bulk and block is None else ("True 20.0", 20.0, 2)
+    assert expected == on_mock_clock(main)
+
+
+@pytest.mark.parametrize("retry", [None, Retry()])
+def test_the_exchanges_of_one_call_wait_no_longer_than_allowed_together(retry: Retry | None) -> None:
+    """A name is looked up, 20 s; to change what it names would take 20 s more."""
+    fake = Fake()
+
+    async def main() -> tuple[float, list[str]]:
+        began = anyio.current_time()
+        pace = Pace(calls=1, seconds=20.0, egress=None)
+        async with cfclient.connect(V4, token="whole", http=fake, pace=pace, retry=retry) as cf:
+            await cf.zones().all()
+            with pytest.raises(RateLimited, match="used up"):
+                await cf.sec_lvl("other.example", "high")
+            return anyio.current_time() - began, [request.method for request in fake.asked]
+
+    fake.zones.append(zone("other.example", OTHER_ZONE))
+    fake.rules["GET", "/zones"] = lambda request: ok([fake.zones["other" in request.url]])
+
+    assert (20.0, ["GET", "GET"]) == on_mock_clock(main)
+
+
+def test_exchanges_of_one_call_that_wait_at_the_same_time_wait_once() -> None:
+    """Twenty settings that wait 5 s beside each other have waited 5 s and not 100, so that more may be waited."""
+    fake, seen = Fake(), list[Attempt]()
+
+    async def main() -> float:
+        pace = Pace(calls=1000, egress=(1, 5.0), max_wait=100.0)
+        began = anyio.current_time()
+        async with cfclient.connect(V4, token="whole", http=fake, pace=pace, retry=Retry(hook=seen.append)) as cf:
+            await cf.zone_settings(ZONE, only={"ssl", "img", "ipv46", "tls_1_3"})
+            return anyio.current_time() - began
+
+    passed = on_mock_clock(main)
+
+    assert 15.0 == passed
+    assert [passed] == [one.held for one in seen]
+
+
+def test_looking_for_a_lost_record_is_a_part_of_the_call() -> None:
+    """What the create has waited, its looks may not wait once more."""
+    lost = [ConnectionFailed("reset", maybe_carried_out=True)]
+
+    async def main() -> tuple[float, str]:
+        service = Service(0.0, Reply(status=200, body=OK), *lost)
+        async with cfclient.connect(
+            URL, email="looks@example.com", token="key", http=service, pace=Pace(calls=1, seconds=20.0, late=0.0)
+        ) as cf:
+            await cf.stats("example.com")
+            began = anyio.current_time()
+            with pytest.raises(cfclient.OutcomeUnknown) as caught:
+                await cf.rec_new("example.com", "A", "www", "192.0.2.1")
+            return anyio.current_time() - began, str(caught.value)
+
+    seconds, words = on_mock_clock(main)
+
+    assert 20.0 == seconds
+    assert "looking for it failed too (rec_load_all: the limit of 1 calls in 20 s is used up" in words

@@ -94,6 +94,12 @@ def on_mock_clock(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
     return trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
+@pytest.fixture(autouse=True)
+def loud() -> None:
+    """The documents show how to silence the reads, and are run in this process as well."""
+    logging.getLogger("cfclient.retry.reads").setLevel(logging.NOTSET)
+
+
 # -- the table ----------------------------------------------------------------------------------------
 
 
@@ -626,7 +632,7 @@ def test_a_duplicate_of_what_was_there_before_is_refused(gone: bool) -> None:
             await backend.perform(NEW)
         return caught.value
 
-    async def nothing(action: Action[Any]) -> list[models.Record]:
+    async def nothing(*_: Any) -> list[models.Record]:
         await anyio.lowlevel.checkpoint()
         flaky.script.clear()
         return []
@@ -732,39 +738,123 @@ def test_attempts_are_logged_and_a_give_up_is_a_warning(caplog: pytest.LogCaptur
     ] == [(record.levelname, record.getMessage()) for record in caplog.records]
 
 
+def unknown(action: Action[Any]) -> tuple[str, str]:
+    """What is logged of a call that was cancelled on its way, and by which logger."""
+    reads = action.kind is Kind.READ
+    aside = " (a read: nothing was changed)" if reads else ""
+    name = "cfclient.retry.reads" if reads else "cfclient.retry"
+    return name, f"{action.wire_name}: cancelled on its way, outcome unknown{aside}: {action!r}"
+
+
 @pytest.mark.anyio
-@pytest.mark.parametrize(
-    ("action", "script", "warned"),
-    [
-        (NEW, "stall", True),
-        (act.SecLvl(ZONE, "high"), "stall", True),
-        (act.Stats(ZONE), "stall", False),
-    ],
-)
-async def test_a_cancelled_call_that_may_change_something_is_a_warning(
-    action: Action[Any], script: str, warned: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Once, with the action; a read has no outcome to be unknown. The hook sees all of them."""
+@pytest.mark.parametrize("action", EXAMPLES.values(), ids=EXAMPLES)
+async def test_a_cancelled_call_is_a_warning(action: Action[Any], caplog: pytest.LogCaptureFixture) -> None:
+    """Once, with the action, whatever it does; of a read by a logger of its own. The hook sees it."""
     caplog.set_level(logging.WARNING, "cfclient.retry")
     seen: list[Attempt] = []
+    departing = anyio.Event()
 
-    with anyio.move_on_after(0.05) as scope:
-        await quick(Flaky((script, BROKEN)), hook=seen.append).perform(action)
+    class Stalls:
+        async def perform(self, _: Action[Any], /) -> Any:
+            departed()
+            departing.set()
+            await anyio.sleep_forever()
 
-    messages = [record.getMessage() for record in caplog.records]
-    assert scope.cancelled_caught
+    backend = retrying(Stalls(), Retry(hook=seen.append), holds=Holds(), account="a")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(backend.perform, action)
+        await departing.wait()
+        tasks.cancel_scope.cancel()
+
+    assert [(*unknown(action), "WARNING")] == [(one.name, one.getMessage(), one.levelname) for one in caplog.records]
+    assert [(action, "cancelled")] == [(one.action, one.outcome) for one in seen]
+
+
+def test_cancelled_reads_can_be_silenced_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """By the level of their logger; changes are still told of."""
+    change, reads = act.SecLvl(ZONE, "high"), logging.getLogger("cfclient.retry.reads")
+
+    async def main() -> None:
+        for action in (act.Stats(ZONE), change):
+            with trio.move_on_after(1):
+                await quick(Flaky(("stall", BROKEN))).perform(action)
+
+    reads.setLevel(logging.ERROR)
+    try:
+        on_mock_clock(main)
+    finally:
+        reads.setLevel(logging.NOTSET)
+
+    assert [unknown(change)[1]] == [one.getMessage() for one in caplog.records]
+
+
+def test_a_call_that_is_broken_off_by_control_c_in_the_main_task_is_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Under trio that is no cancellation."""
+    action, seen = act.SecLvl(ZONE, "high"), list[Attempt]()
+
+    class Interrupted:
+        async def perform(self, _: Action[Any], /) -> Any:
+            await anyio.lowlevel.checkpoint()
+            departed()
+            raise KeyboardInterrupt
+
+    async def main() -> None:
+        with pytest.raises(KeyboardInterrupt):
+            await retrying(Interrupted(), Retry(hook=seen.append), holds=Holds(), account="a").perform(action)
+
+    on_mock_clock(main)
+
+    assert [unknown(action)[1]] == [one.getMessage() for one in caplog.records]
     assert ["cancelled"] == [one.outcome for one in seen]
-    assert ([f"{action.wire_name}: cancelled on its way, outcome unknown: {action!r}"] if warned else []) == messages
+
+
+def test_pages_that_are_fetched_ahead_and_wanted_by_nobody_are_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """Guesses are thrown away in every long listing; one that somebody waits for is a call like any other."""
+    pages: dict[int, anyio.Event] = {}
+
+    class Slow:
+        async def perform(self, action: act.RecLoadAll, /) -> Any:
+            departed()
+            await pages.setdefault(action.offset, anyio.Event()).wait()
+            record = models.Record(rec_id=str(action.offset), type=models.RecordType.A, name="x", content="192.0.2.1")
+            return models.Page(has_more=True, count=1, objs=(record,))
+
+    async def main() -> list[list[str]]:
+        cf = cfclient.Client(retrying(cast("Any", Slow()), Retry(), holds=Holds(), account="a"))
+        told = list[list[str]]()
+        for wanted in (False, True):
+            pages.clear()
+            caplog.clear()
+            async with cf.records(ZONE).ahead() as items, anyio.create_task_group() as tasks:
+                for offset in range(5):
+                    pages.setdefault(offset, anyio.Event()).set()
+                for _ in range(5):
+                    await anext(items)
+                await trio.testing.wait_all_tasks_blocked()
+                assert len(pages) > 6
+                if wanted:
+                    tasks.start_soon(anext, items)
+                    await trio.testing.wait_all_tasks_blocked()
+                    tasks.cancel_scope.cancel()
+            told.append([one.getMessage() for one in caplog.records])
+        return told
+
+    assert [[], [unknown(act.RecLoadAll(ZONE, offset=5))[1]]] == on_mock_clock(main)
 
 
 @pytest.mark.anyio
-async def test_a_call_that_is_cancelled_before_it_left_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("action", [act.SecLvl("example.com", "high"), act.Stats("example.com")])
+async def test_a_call_that_is_cancelled_before_it_left_is_no_warning(
+    action: Action[Any], caplog: pytest.LogCaptureFixture
+) -> None:
     """It surely was not carried out."""
     emulator = cfclient.emulator(zones=1, latency=60)
     backend = retrying(emulator.connect(), Retry(), holds=Holds(), account="a")
 
     with anyio.move_on_after(0.01) as scope:
-        await backend.perform(act.SecLvl("example.com", "high"))
+        await backend.perform(action)
 
     assert scope.cancelled_caught
     assert [] == caplog.records
@@ -773,13 +863,23 @@ async def test_a_call_that_is_cancelled_before_it_left_is_no_warning(caplog: pyt
 @pytest.mark.parametrize(
     ("action", "script"),
     [
+        (act.Stats(ZONE), [("after", BROKEN)]),
+        (act.Stats(ZONE), [("after", BROKEN), ("before", LIMITED)]),
         (act.SecLvl(ZONE, "high"), [("after", BROKEN)]),
         (act.SecLvl(ZONE, "high"), [("after", BROKEN), ("before", LIMITED)]),
         (NEW, [("after", BROKEN)]),
         (NEW, [("after", BROKEN), ("stall", BROKEN)]),
         (NEW, [("before", BROKEN), ("before", LIMITED)]),
     ],
-    ids=["between two attempts", "held back", "settling", "looking", "looking, held back"],
+    ids=[
+        "between two reads",
+        "a read held back",
+        "between two attempts",
+        "held back",
+        "settling",
+        "looking",
+        "looking, held back",
+    ],
 )
 def test_a_call_cancelled_while_its_outcome_is_unknown_is_a_warning(
     action: Action[Any], script: list[tuple[str, CloudflareError]], caplog: pytest.LogCaptureFixture
@@ -794,18 +894,20 @@ def test_a_call_cancelled_while_its_outcome_is_unknown_is_a_warning(
 
     on_mock_clock(main)
 
-    expected = f"{action.wire_name}: cancelled on its way, outcome unknown: {action!r}"
-    assert [expected] == [record.getMessage() for record in caplog.records]
+    assert [unknown(action)] == [(record.name, record.getMessage()) for record in caplog.records]
     assert ["cancelled"] == [one.outcome for one in seen if one.action == action and one.outcome != "failed"]
 
 
-def test_a_call_cancelled_between_attempts_that_surely_failed_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("action", [act.SecLvl(ZONE, "high"), act.Stats(ZONE)])
+def test_a_call_cancelled_between_attempts_that_surely_failed_is_no_warning(
+    action: Action[Any], caplog: pytest.LogCaptureFixture
+) -> None:
     """Nothing of it is unknown."""
     caplog.set_level(logging.WARNING, "cfclient.retry")
 
     async def main() -> None:
         with trio.move_on_after(1):
-            await quick(Flaky(("before", REFUSED)), first=9).perform(act.SecLvl(ZONE, "high"))
+            await quick(Flaky(("before", REFUSED)), first=9).perform(action)
 
     on_mock_clock(main)
 
@@ -1155,5 +1257,4 @@ def test_raw_that_is_cancelled_on_its_way_is_a_warning(caplog: pytest.LogCapture
 
     on_mock_clock(main)
 
-    expected = f"sec_lvl: cancelled on its way, outcome unknown: {act.SecLvl(ZONE, 'high')!r}"
-    assert [expected] == [record.getMessage() for record in caplog.records]
+    assert [unknown(act.SecLvl(ZONE, "high"))[1]] == [record.getMessage() for record in caplog.records]

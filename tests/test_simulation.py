@@ -70,7 +70,7 @@ def _no_warning(self: Any, call: Any) -> None:
 
 
 async def _takes_any(self: Any, call: Any, action: Any, *others: Any) -> Any:
-    for record in await self._alike(action):
+    for record in await self._alike(call, action):
         return record
     raise self._unknown(action, "nothing there", ()) from others[-1]
 
@@ -78,10 +78,10 @@ async def _takes_any(self: Any, call: Any, action: Any, *others: Any) -> Any:
 _hold = retry._Retrying._hold
 
 
-def _for_any_refusal(self: Any, failure: Any) -> Any:
+def _for_any_refusal(self: Any, failure: Any, action: Any) -> Any:
     own, failure.held_back = getattr(failure, "held_back", None), False
     try:
-        return _hold(self, failure)
+        return _hold(self, failure, action)
     finally:
         failure.held_back = own
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -332,3 +333,78 @@ async def test_a_lost_create_is_asked_again_when_its_connection_has_ended() -> N
     assert isinstance(made, models.Record)
     assert [made.rec_id] == list(fake.records)
     assert "192.0.2.1" == json.loads(fake.asked[-1].body)["content"]
+
+
+# -- looking for what is to be changed -----------------------------------------------------------------
+
+
+class LosingLooks:
+    """An adapter whose first look-ups of a zone's name end so, the name not yet being known."""
+
+    def __init__(self, fake: Fake, *script: Any) -> None:
+        self.fake = fake
+        self.script = list(script)
+
+    async def exchange(self, request: Request, /) -> Reply:
+        await anyio.lowlevel.checkpoint()
+        departed()
+        if request.method == "GET" and self.script:
+            outcome = self.script.pop(0)
+            if isinstance(outcome, Exception):
+                raise outcome
+            if isinstance(outcome, Reply):
+                return outcome
+            await anyio.sleep_forever()
+        return await self.fake.exchange(request)
+
+
+DOWN = Reply(status=502, body=b"<html>")
+
+
+@pytest.mark.parametrize("lost", [LOST, DOWN], ids=["no answer", "502"])
+def test_a_delete_of_nothing_is_refused_where_only_the_look_for_its_zone_was_lost(lost: Any) -> None:
+    """No attempt can have deleted the record, so that it is not there is no success."""
+    with pytest.raises(cfclient.InvalidInput, match="Invalid record id"):
+        run(LosingLooks(Fake(), lost), lambda cf: cf.rec_delete("example.com", "f" * 32))
+
+
+@pytest.mark.parametrize("lost", [LOST, DOWN], ids=["no answer", "502"])
+def test_a_create_is_asked_again_where_only_the_look_for_its_zone_was_lost(lost: Any) -> None:
+    """It surely was not carried out, so nothing is looked for."""
+    fake = Fake()
+
+    made = run(LosingLooks(fake, lost), _new)
+
+    assert [made.rec_id] == list(fake.records)
+    assert ["GET", "POST"] == [request.method for request in fake.asked]
+
+
+@pytest.mark.parametrize("lost", [LOST, DOWN], ids=["no answer", "502"])
+def test_a_change_of_which_only_the_look_for_its_zone_was_lost_was_not_carried_out(lost: Any) -> None:
+    """And the error says so."""
+    with pytest.raises(cfclient.CloudflareError) as caught:
+        run(LosingLooks(Fake(), lost), lambda cf: cf.sec_lvl("example.com", "high"), attempts=1)
+
+    assert isinstance(caught.value, ConnectionFailed | cfclient.UnexpectedAnswer)
+    assert caught.value.maybe_carried_out is False
+
+
+@pytest.mark.parametrize("script", [[None], [LOST, None]], ids=["at once", "in the second attempt"])
+@pytest.mark.parametrize("pace", [None, cfclient.Pace()], ids=["alone", "paced"])
+@pytest.mark.parametrize("change", [False, True], ids=["read", "change"])
+def test_a_change_that_is_cancelled_while_its_zone_is_looked_for_is_no_warning(
+    script: list[Any], pace: Any, change: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing of it has left; a read's look-up is a part of the reading."""
+    caplog.set_level(logging.WARNING, "cfclient.retry.reads")  # the documents, run in this process as well, silence it
+
+    async def main() -> None:
+        http = LosingLooks(Fake(), *script)
+        async with cfclient.connect(URL, token=TOKEN, http=http, pace=pace) as cf:
+            with anyio.move_on_after(5):
+                await (cf.sec_lvl("example.com", "high") if change else cf.zone_settings("example.com"))
+
+    on_mock_clock(main)
+
+    expected = [] if change else ["cfclient.retry.reads"]
+    assert expected == [one.name for one in caplog.records]

@@ -113,10 +113,13 @@ def _parsed(arguments: Sequence[str]) -> Callable[[], int | None]:
 
 
 class _Lines(logging.Handler):
-    """What the library warns of, a line each; but not that it gave up, because the error says so."""
+    """What the library warns of, a line each; but not that it gave up, because the error says so.
+
+    Nor of reads that were broken off: nothing was changed, and the command says itself what is not done.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        if "given up after" not in str(record.msg):
+        if "given up after" not in str(record.msg) and record.name != "cfclient.retry.reads":
             say(f"warning: {record.getMessage()}")
 
 

@@ -325,7 +325,7 @@ class Paced:
         finally:
             departing.reset(token)
             if departure.left:
-                outer.left = True
+                outer.leaves()
         now = home.clock()
         window.end(0.0, now)
         if egress is not None:
@@ -370,23 +370,24 @@ class Paced:
             raise
         return tuple(taken)
 
-    def _patience(self, bulk: bool, outer: Departure) -> float:
-        """How much longer this call may wait, in seconds."""
+    def _patience(self, bulk: bool, outer: Departure, now: float) -> float:
+        """How much longer this call may wait, in seconds: all of its exchanges and attempts together."""
         most = longest.get()
         if most is None:
             most = math.inf if bulk else self._pacing.pace.max_wait
-        return max(0.0, most - outer.waited)
+        return max(0.0, most - outer.spent(now))
 
     async def _take_shared(self, shared: Shared, bulk: bool, outer: Departure) -> str | None:
         pacing = self._pacing
-        began = anyio.current_time()
-        most = self._patience(bulk, outer)
+        now = anyio.current_time()
+        most = self._patience(bulk, outer, now)
         timeout = 0.0 if pacing.pace.store is None else pacing.pace.store.timeout
 
         def waits(seconds: float) -> None:
             pacing.say(self._principal, shared.window, seconds, began=not pacing.told)
 
         pacing.waiting += 1
+        outer.waits(now)
         try:
             # To ask the store is no wait for the limit, and takes no longer than its timeout.
             with anyio.move_on_after(most + timeout):
@@ -396,16 +397,17 @@ class Paced:
             late = error
         finally:
             pacing.waiting -= 1
-            outer.waited += anyio.current_time() - began
+            outer.goes(anyio.current_time())
             if pacing.told:
                 pacing.say(self._principal, shared.window, 0.0)
         raise _refused(shared.window, late)
 
     async def _take(self, window: Window, bulk: bool, outer: Departure) -> None:
         pacing = self._pacing
-        began = anyio.current_time()
-        most = self._patience(bulk, outer)
+        now = anyio.current_time()
+        most = self._patience(bulk, outer, now)
         pacing.waiting += 1
+        outer.waits(now)
         pacing.say(self._principal, window, window.estimate(bulk, 0), began=True)
         try:
             await window.take(bulk, longest=most, patience=most if most < math.inf else pacing.pace.max_hold)
@@ -415,7 +417,7 @@ class Paced:
             return
         finally:
             pacing.waiting -= 1
-            outer.waited += anyio.current_time() - began
+            outer.goes(anyio.current_time())
             pacing.say(self._principal, window, window.estimate(bulk, 0))
         raise failure
 

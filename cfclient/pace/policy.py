@@ -158,7 +158,8 @@ class Pace:
     egress: Rate | None = attrs.field(default=Rate(200, 1.0), converter=_rate, validator=_sound_rate)
     #: of one principal, for GraphQL, which has a limit of its own
     graphql: Rate = attrs.field(default=Rate(300, 300.0), converter=_rate, validator=_sound_rate)
-    #: the longest that an interactive call waits, in seconds; one that would wait longer is a `RateLimited`
+    #: the longest that an interactive call waits, in seconds, all of its attempts and exchanges together; one that
+    #: would wait longer is a `RateLimited`
     max_wait: float = attrs.field(default=30.0, validator=_not_negative)
     #: the longest that bulk work waits where the service itself said how long, in seconds
     max_hold: float = attrs.field(default=310.0, validator=_not_negative)
@@ -227,8 +228,9 @@ longest: Final[ContextVar[float | None]] = ContextVar("cfclient_longest_wait", d
 class max_wait:  # noqa: N801  it is used as a function is
     """A block whose calls wait at most so many seconds for their turn: `with cfclient.max_wait(5): ...`.
 
-    A call that would wait longer is a `RateLimited`, before anything is sent. It holds for bulk work within
-    the block too, which otherwise waits as long as it takes; math.inf lets any call do so.
+    Each call for itself, all of its attempts together. One that would wait longer is a `RateLimited`, before
+    anything is sent. It holds for bulk work within the block too, which otherwise waits as long as it takes;
+    math.inf lets any call do so.
     """
 
     def __init__(self, seconds: float) -> None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import math
 import secrets
 import time
@@ -48,6 +49,8 @@ HERE = Path(__file__).resolve().parent
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """The client is open for as long as the application runs."""
+    # Visitors leave all day; a read that ends then has changed nothing. Changes are still told of.
+    logging.getLogger("cfclient.retry.reads").setLevel(logging.ERROR)
     # Nobody's credentials, which are never used: every request brings its own.
     nobody = cfclient.Credentials("nobody@example.invalid", "unused")
     async with cfclient.connect(email=nobody.email, token=nobody.token) as cf:
@@ -166,6 +169,8 @@ def problem(error: cfclient.CloudflareError) -> tuple[int, dict[str, Any]]:
             status, more = 504, {"maybe_carried_out": True, "seen": error.seen}
         case cfclient.ConnectionFailed():
             status = 504 if error.maybe_carried_out else 502
+            more = {"maybe_carried_out": error.maybe_carried_out}
+        case cfclient.UnexpectedAnswer():
             more = {"maybe_carried_out": error.maybe_carried_out}
         case cfclient.ConfigurationError() | cfclient.MisusedClient():
             status = 500

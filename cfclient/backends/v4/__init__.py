@@ -23,7 +23,7 @@ import attrs
 from cfclient import actions as act
 from cfclient import limits
 from cfclient.actions import Action
-from cfclient.backend import Credentials
+from cfclient.backend import Credentials, Departure, departing
 from cfclient.bounds import DEFAULT, Bounds
 from cfclient.errors import ApiError, ConfigurationError, Unauthorized, Unsupported
 from cfclient.exchanges import checked_address
@@ -132,6 +132,8 @@ class V4:
             bounds=self._bounds,
         )
         zones = Zones(asking, self._memory)
+        # Of an action that is asked once, all exchanges together wait no longer than a call may.
+        token = departing.set(Departure()) if departing.get() is None else None
         try:
             return cast("T", await handler(_Hand(asking, zones, self._memory), action))
         except ApiError as error:
@@ -142,3 +144,6 @@ class V4:
                     zones.forget(zone)
                 lists.forget(asking, self._memory)
             raise
+        finally:
+            if token is not None:
+                departing.reset(token)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -15,8 +16,8 @@ import anyio
 import attrs
 import msgspec
 
-from cfclient.actions import Action
-from cfclient.backend import Credentials
+from cfclient.actions import Action, Kind
+from cfclient.backend import Credentials, departing
 from cfclient.bounds import DEFAULT, Bounds
 from cfclient.errors import (
     ApiError,
@@ -73,6 +74,8 @@ class Asking:
     bounds: Bounds = DEFAULT
     #: the requests of this action that change something and were answered
     _sent: list[str] = attrs.field(factory=list, init=False, eq=False, repr=False)
+    #: those that change something, whatever became of them
+    _tried: list[str] = attrs.field(factory=list, init=False, eq=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -141,10 +144,14 @@ class Asking:
 
     async def _exchange(self, method: str, path: str, content: bytes, result: Any, needs: Permission) -> Envelope[Any]:
         before = bool(self._sent)
+        if method != "GET":
+            self._tried.append(path)
+        looks = not self._tried and self.action.kind is not Kind.READ
         try:
-            answer = await self._asked(method, path, content, result, needs)
+            with _looking() if looks else nullcontext():
+                answer = await self._asked(method, path, content, result, needs)
         except CloudflareError as error:
-            failure = error
+            failure = _of_a_look(error) if looks else error
         else:
             if method != "GET":
                 self._sent.append(path)
@@ -162,6 +169,29 @@ class Asking:
         except CloudflareError as error:
             failure = without_frames(error)
         raise failure
+
+
+@contextmanager
+def _looking() -> Iterator[None]:
+    """While what is to be changed is only looked for, a call that ends has changed nothing."""
+    departure = departing.get()
+    if departure is None:
+        yield
+        return
+    departure.looking += 1
+    try:
+        yield
+    finally:
+        departure.looking -= 1
+
+
+def _of_a_look(failure: CloudflareError) -> CloudflareError:
+    """What the failure of a look says of the call: it was surely not carried out."""
+    if isinstance(failure, ConnectionFailed) and failure.maybe_carried_out:
+        return ConnectionFailed(f"{failure.reason}; nothing was sent yet but a look", maybe_carried_out=False)
+    if isinstance(failure, UnexpectedAnswer):
+        failure.maybe_carried_out = False
+    return failure
 
 
 def _of_the_whole(failure: CloudflareError) -> CloudflareError:
