@@ -27,7 +27,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import attrs
@@ -40,7 +40,7 @@ from .http import Http
 from .http.chosen import Chosen, chosen
 from .loops import Home
 from .pace import Pace, Pacing, Wait
-from .private import exposed
+from .private import exposed, unread
 from .retry import Holds, Retry, onlookers, retrying
 from .shapes import integer
 
@@ -91,10 +91,10 @@ def _stored(path: Path) -> Mapping[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = str(error)
+        reason = unread(path, error)
     if reason:
         # Not within the except clause: what is raised there keeps the error, and that one the file.
-        raise ConfigurationError(f"{path} cannot be read: {reason}")
+        raise ConfigurationError(reason)
     if warning and "'token'" in str(data) and path not in _warned:
         _warned.add(path)
         _log.warning("%s", warning)
@@ -179,6 +179,7 @@ def settings(
     token: Token | None = None,
     profile: str | None = None,
     ask: Ask | None = None,
+    hint: str = "",
 ) -> Settings:
     """The address and the credentials, from the arguments, the environment, or a profile.
 
@@ -191,6 +192,7 @@ def settings(
         token: the account's key.
         profile: the name of a profile.
         ask: is called with the address and the e-mail address where the key is nowhere, and gives it.
+        hint: more places, for the words of an error that says that one is missing.
 
     Raises:
         ConfigurationError: one is missing; the message names all three places.
@@ -229,7 +231,7 @@ def settings(
         found = _of_today(places("email"), tokens(lambda: first("email")[0]))
         if found is None:
             if ask is None:
-                raise ConfigurationError(_missing("token", ", or set CLOUDFLARE_API_TOKEN"))
+                raise ConfigurationError(_missing("token", ", or set CLOUDFLARE_API_TOKEN", hint))
             mail, mail_from = first("email")
             found = mail, mail_from, ask(address, mail), "asked for"
         mail, mail_from, key, key_from = found
@@ -240,11 +242,11 @@ def settings(
     else:
         mail, mail_from = first("email")
         if not mail:
-            raise ConfigurationError(_missing("email", _ALONE))
+            raise ConfigurationError(_missing("email", _ALONE, hint))
         key, key_from = next((one for one in tokens(lambda: mail) if one[0]), (None, ""))
         if key is None:
             if ask is None:
-                raise ConfigurationError(_missing("token"))
+                raise ConfigurationError(_missing("token", "", hint))
             key, key_from = ask(address, mail), "asked for"
     origins |= {"email": mail_from, "token": key_from}
     pace = os.environ.get("CFCLIENT_PACE")
@@ -293,10 +295,10 @@ def _given(**given: Any) -> dict[str, Any]:
 _ALONE: Final = "; an API token alone is for an address that ends in /client/v4, which is today's Cloudflare"
 
 
-def _missing(name: str, more: str = "") -> str:
+def _missing(name: str, more: str, hint: str) -> str:
     return (
         f"no {name} is given: pass {name}=, or set {_SETTINGS[name]}, "
-        f"or put `{name}` into a profile of {config_path()}{more}"
+        f"or put `{name}` into a profile of {config_path()}{more}{hint}"
     )
 
 
@@ -488,7 +490,8 @@ async def connect(
     Args:
         url: one address for everything: one that ends in `/client/v4` is today's Cloudflare, which is the
             default; any other https URL is version 1, `emulator:?zones=25&seed=7` is the emulator. Or anything
-            that makes a backend of credentials, such as an emulator's `connect`.
+            that makes a backend of credentials, such as an emulator's `connect`; it takes no other options than
+            email, token, retry and pace.
         email: the account's e-mail address; without it the key is an API token of today's Cloudflare.
         token: the account's API key, or a callable that gives it before each exchange, sync or async.
         profile: the name of a profile in `config.toml`.
@@ -519,9 +522,16 @@ async def connect(
             found: Settings | None = None
             policy = _checked(pace, retry=retry, bounds=bounds, principal=principal, texts=(email, token))
             if url is not None and not isinstance(url, str):
-                if not callable(url):
-                    raise ConfigurationError(_no_address(url))
-                make = url
+                make = _alone(
+                    url,
+                    profile=profile,
+                    account=account,
+                    http=http,
+                    trust_env=trust_env,
+                    bounds=bounds is not DEFAULT,
+                    allow_plain_http=allow_plain_http,
+                    principal=principal,
+                )
                 credentials = _demo(email, token)
             else:
                 found = settings(url, email=email, token=token, profile=profile)
@@ -565,9 +575,15 @@ async def connect(
             home.closed = True
 
 
-def _no_address(value: object) -> str:
-    hint = ": give its `connect`" if hasattr(value, "connect") else ""
-    return f"url: expected an address or a connect, got {type(value).__name__}{hint}"
+def _alone(connect: object, **options: object) -> Connect:
+    """What was given in an address's place; refuses options beside it, which nobody would heed."""
+    if not callable(connect):
+        hint = ": give its `connect`" if hasattr(connect, "connect") else ""
+        raise ConfigurationError(f"url: expected an address or a connect, got {type(connect).__name__}{hint}")
+    for name, value in options.items():
+        if value:
+            raise ConfigurationError(f"{name}= means nothing beside a connect such as an emulator's: leave it out")
+    return cast("Connect", connect)
 
 
 def _checked(

@@ -32,7 +32,7 @@ from .connect import Settings, config_path, connect, is_v4
 from .errors import ApiError, CloudflareError, ConfigurationError, Unauthorized
 from .exchanges import checked_address
 from .pace import Pace, Pacing
-from .private import exposed
+from .private import exposed, unread
 
 __all__ = ["Check", "State", "examine", "installed"]
 
@@ -120,7 +120,7 @@ def _configuration() -> Check:
     except FileNotFoundError:
         return Check(check="configuration", state="ok", detail=f"{path} does not exist, and need not")
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        return Check(check="configuration", state="failed", detail=f"{path} cannot be read: {error}")
+        return Check(check="configuration", state="failed", detail=unread(path, error))
     if warning:
         return Check(check="configuration", state="warning", detail=warning)
     profiles = data.get("profiles")

@@ -1,4 +1,4 @@
-"""Whether a file that holds a key is for its owner only; it imports nothing of ours."""
+"""Whether a file that holds a key is for its owner only, or not even for us; it imports nothing of ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import stat
 import sys
 from pathlib import Path
 
-__all__ = ["exposed"]
+__all__ = ["exposed", "unread"]
 
 #: anybody but the owner
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -20,3 +20,14 @@ def exposed(path: Path) -> str | None:
     if not mode & _OTHERS or not stat.S_ISREG(mode):
         return None
     return f"{path} holds a key, and other users of this machine can read it: chmod 600 {path}"
+
+
+def unread(path: Path, error: Exception) -> str:
+    """That this file cannot be read, why, and what to do where it is there and this user may not."""
+    if not isinstance(error, OSError):
+        return f"{path} cannot be read: {error}"
+    # An error of the system has the path in its own words too.
+    reason = f"{path} cannot be read: {error.strerror or error}"
+    if isinstance(error, PermissionError):
+        reason += f"; let this user read it (ls -ld {path} shows whose it is), or take another file"
+    return reason

@@ -59,6 +59,9 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["audit", "--format", "s"], {"sarif"}),
         (["zones", "--format", "js"], {"json", "jsonl"}),
         (["completion", "z"], {"zsh"}),
+        (["call", "rec_"], {"rec_load_all", "rec_new", "rec_edit", "rec_delete"}),
+        (["rules", "hsts-s"], {"hsts-short"}),
+        (["audit", "--select", "mai"], {"mail"}),
     ],
 )
 def test_bash_completes(words: list[str], offered: set[str], script: Path) -> None:
@@ -88,6 +91,9 @@ OFFERED = [
     ("cfclient audit example.com --format s", {"sarif"}),
     ("cfclient zones --format js", {"json", "jsonl"}),
     ("cfclient serve --as ", {"v1", "v4"}),
+    ("cfclient call sec", {"sec_lvl"}),
+    ("cfclient rules hsts-s", {"hsts-short"}),
+    ("cfclient audit --ignore mai", {"mail"}),
 ]
 
 
@@ -198,8 +204,11 @@ URL = "http://127.0.0.1:9/api_json.html"
 @pytest.mark.parametrize(
     ("arguments", "question"),
     [
-        (["zones", "--url", URL, "--email", "you@example.com"], "API key of you@example.com for 127.0.0.1: "),
-        (["audit", "--url", "http://127.0.0.1:9/client/v4"], "API token for 127.0.0.1: "),
+        (
+            ["zones", "--url", URL, "--email", "you@example.com"],
+            "API key of you@example.com for 127.0.0.1 (it is not shown; ",
+        ),
+        (["audit", "--url", "http://127.0.0.1:9/client/v4"], "API token for 127.0.0.1 (it is not shown; "),
         (["zones", "--url", URL, "--email", "a@example.com", "--token-file", "-"], "API key: "),
     ],
 )
@@ -223,7 +232,7 @@ def test_a_key_is_typed_unseen(arguments: list[str], question: str, tmp_path: Pa
 def test_no_key_is_typed(typed: str, code: int, words: str, tmp_path: Path) -> None:
     """Return, Ctrl-D and Ctrl-C; the terminal echoes again."""
     screen = on_a_terminal(["zones"], environment(tmp_path))
-    screen.until("API token for api.cloudflare.com: ")
+    screen.until("API token for api.cloudflare.com (it is not shown; ")
     screen.type(typed)
     screen.until(f"cfclient: {'error: ' if code == 2 else ''}{words}")
     echoes = screen.echoes

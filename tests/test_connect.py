@@ -424,6 +424,45 @@ def test_a_bad_configuration_file_is_told_by_its_path(config: Path, text: str, w
     assert str(config) in str(caught.value)
 
 
+def test_an_unreadable_configuration_file_names_the_next_step(config: Path) -> None:
+    """That of another user, who may be root: the error is one line and says what to do."""
+    config.write_text("[profiles.default]\ntoken = 'x'")
+    config.chmod(0)
+    former = os.geteuid()
+    reason = f"{config} cannot be read: Permission denied; let this user read it (ls -ld {config} shows whose it is)"
+
+    try:
+        if former == 0:  # pragma: no cover  root may read everything
+            os.seteuid(65534)
+        with pytest.raises(ConfigurationError, match=re.escape(reason)):
+            settings()
+    finally:
+        os.seteuid(former)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"profile": "work"},
+        {"account": ACCOUNT},
+        {"http": "aiohttp"},
+        {"trust_env": True},
+        {"bounds": cfclient.Bounds(size=1)},
+        {"allow_plain_http": True},
+        {"principal": "me"},
+    ],
+    ids=str,
+)
+@pytest.mark.anyio
+async def test_an_option_that_means_nothing_is_refused(option: dict[str, Any]) -> None:
+    """Beside a connect, which knows its own address and asks as it likes."""
+    (name,) = option
+
+    with pytest.raises(ConfigurationError, match=f"^{name}= means nothing beside a connect"):
+        async with cfclient.connect(cfclient.emulator().connect, **option):
+            pass
+
+
 def test_an_unknown_profile_is_told_with_those_that_are_there(config: Path) -> None:
     """Or with none."""
     with pytest.raises(ConfigurationError, match=r"there is no profile 'home' .*\(profiles there: none\)"):

@@ -233,6 +233,9 @@ def test_an_error_says_whose_turn_it_is() -> None:
     }
 
 
+OURS = "https://inside.example/api_json.html"
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [
@@ -240,23 +243,27 @@ def test_an_error_says_whose_turn_it_is() -> None:
         (cfclient.RateLimited("no"), 429),
         (cfclient.AmbiguousZone("no"), 422),
         (cfclient.Unsupported("stats", "gone"), 501),
-        (cfclient.ConnectionFailed("no", maybe_carried_out=False), 502),
-        (cfclient.ConnectionFailed("no", maybe_carried_out=True), 504),
-        (cfclient.OutcomeUnknown("rec_new", "no"), 504),
-        (cfclient.UnexpectedAnswer("no"), 502),
-        (cfclient.ConfigurationError("no"), 500),
+        (cfclient.ConnectionFailed(f"{OURS}: no", maybe_carried_out=False), 502),
+        (cfclient.ConnectionFailed(f"{OURS}: no", maybe_carried_out=True), 504),
+        (cfclient.OutcomeUnknown("rec_new", f"{OURS}: no"), 504),
+        (cfclient.UnexpectedAnswer("no", excerpt=OURS), 502),
+        (cfclient.ConfigurationError(f"{OURS} is no address"), 500),
         (cfclient.MisusedClient("no"), 500),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_every_error_has_its_status(error: cfclient.CloudflareError, status: int) -> None:
-    """And an answer that says what is known."""
+def test_every_error_has_its_status(
+    error: cfclient.CloudflareError, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And an answer that says what is known to be the visitor's; what is ours stands in the log."""
     problem = runpy.run_path(str(EXAMPLES / "fastapi_app" / "app.py"))["problem"]
 
     found, body = problem(error)
 
     assert (status, status, type(error).__name__) == (found, body["status"], body["title"])
     assert getattr(error, "maybe_carried_out", None) in {body.get("maybe_carried_out"), None}
+    assert OURS not in str(body)
+    assert (OURS in str(error)) == (OURS in caplog.text)
 
 
 # -- visitors who leave -------------------------------------------------------------------------------

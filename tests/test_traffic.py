@@ -161,7 +161,21 @@ def test_a_zone_without_stats_hides_no_other(run: Run) -> None:
 
     assert 3 == code
     assert [ZONES[0]] == [row["zone"] for row in json.loads(out)]
-    assert "cfclient: error: nope.example: stats: Invalid zone.\n" == err
+    assert "cfclient: error: nope.example: stats: Invalid zone. (cfclient zones lists those of the account)\n" == err
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_where_no_zone_has_stats_nothing_is_written(form: str, run: Run, tmp_path: Path) -> None:
+    """No header without a row, and yesterday's file stays as it is."""
+    former = tmp_path / "traffic"
+    former.write_text("yesterday's")
+
+    piped = run("stats", "nope.example", "none.example", "--format", form)
+    filed = run("stats", "nope.example", "--format", form, "-o", str(former))
+
+    assert (3, "") == piped[:2] == filed[:2]
+    assert ["nope.example", "none.example"] == [line.split()[2].rstrip(":") for line in piped[2].splitlines()]
+    assert "yesterday's" == former.read_text()
 
 
 def test_visitors_are_bars_on_a_terminal(terminal: Run) -> None:

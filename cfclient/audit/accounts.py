@@ -37,7 +37,7 @@ from cfclient.client import Client
 from cfclient.connect import connect
 from cfclient.errors import CloudflareError, ConfigurationError, InvalidInput, MisusedClient
 from cfclient.loops import BODY
-from cfclient.private import exposed
+from cfclient.private import exposed, unread
 
 __all__ = ["AccountsAudit", "AuditAccount", "Step", "audit_accounts", "read_accounts"]
 
@@ -81,10 +81,10 @@ def read_accounts(path: Path, *, environment: Mapping[str, str] = os.environ) ->
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        reason = str(error)
+        reason = unread(path, error)
     if reason:
         # Not within the except clause: what is raised there keeps the error, and that one the file.
-        raise ConfigurationError(f"{path} cannot be read: {reason}")
+        raise ConfigurationError(reason)
     tables = data.get("accounts")
     if not isinstance(tables, dict) or not tables or not all(isinstance(table, dict) for table in tables.values()):
         raise ConfigurationError(f"{path}: expected tables such as [accounts.acme]")
@@ -138,11 +138,11 @@ def _token(path: Path, place: str, table: Mapping[str, Any], environment: Mappin
         try:
             token = file.read_text(encoding="utf-8").strip()
         except OSError as error:
-            reason = str(error)
+            reason = unread(file, error)
         except UnicodeDecodeError:
-            reason = "it is no text"
+            reason = f"{file} cannot be read: it is no text"
         if reason:
-            raise ConfigurationError(f"{place}: {file} cannot be read: {reason}")
+            raise ConfigurationError(f"{place}: {reason}")
         _warn(file)
         return token
     token = table.get("token")

@@ -30,6 +30,7 @@ import attrs
 
 from cfclient import shapes
 from cfclient.errors import ConfigurationError, InvalidInput
+from cfclient.private import unread
 
 from .model import Check, Exemption, Rule, Severity
 from .rules import AREAS, RULES
@@ -304,5 +305,5 @@ def read_policy(path: Path) -> Policy:
     except FileNotFoundError:
         return Policy()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from None
+        raise ConfigurationError(unread(path, error)) from None
     return parse_policy(data.get("audit", {}), str(path))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import anyio
+import attrs
 from cyclopts import Parameter
 
 from cfclient import wire
@@ -15,9 +16,13 @@ from cfclient.models import Record, Zone
 from cfclient.output import Entries, destination, write
 from cfclient.paging import Listing
 
-from .options import DEFAULT_ACCOUNT, DEFAULT_OUTPUT, Account, Output, Usage, ZoneName, near
+from .options import DEFAULT_ACCOUNT, DEFAULT_OUTPUT, Account, Output, Usage, ZoneName, near, one_of
 
 T = TypeVar("T")
+
+ActionName = str
+if not TYPE_CHECKING:
+    ActionName = one_of(ACTIONS)
 
 
 def zones(*, account: Account = DEFAULT_ACCOUNT, output: Output = DEFAULT_OUTPUT) -> int:
@@ -69,7 +74,7 @@ def settings(zone: ZoneName, /, *, account: Account = DEFAULT_ACCOUNT, output: O
 
 
 def call(
-    action: Annotated[str, Parameter(help="The action's name on the wire, such as rec_new.")],
+    action: Annotated[ActionName, Parameter(help="The action's name on the wire, such as rec_new.")],
     /,
     *parameters: Annotated[
         str, Parameter(help="name=value each; the names are the wire's (z) or the Python method's (zone).")
@@ -109,6 +114,7 @@ def _action(name: str, words: Sequence[str]) -> Action[Any]:
     cls = ACTIONS[name]
     fields = {field.metadata["wire"]: field.name for field in on_wire(cls)}
     names = {attribute: wire_name for wire_name, attribute in fields.items()} | {key: key for key in fields}
+    offer = ", ".join(key if key == attribute else f"{key} ({attribute})" for key, attribute in fields.items())
     given: dict[str, str] = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -117,9 +123,12 @@ def _action(name: str, words: Sequence[str]) -> Action[Any]:
         if cls.fixed.get(key) == value:
             continue
         if key not in names:
-            offer = ", ".join(key if key == attribute else f"{key} ({attribute})" for key, attribute in fields.items())
             raise Usage(f"{name} has no parameter {key!r}{near(key, names)}; it takes {offer}")
         if names[key] in given:
             raise Usage(f"the parameter {key!r} of {name} is given twice")
         given[names[key]] = value
+    missing = [field for field in on_wire(cls) if field.default is attrs.NOTHING and field.metadata["omit"] is None]
+    missing = [key for field in missing if (key := field.metadata["wire"]) not in given]
+    if missing:
+        raise Usage(f"{name} also needs {', '.join(f'{key}=' for key in missing)}; it takes {offer}")
     return wire.parse({"a": name, **given})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 import os
@@ -16,7 +15,6 @@ import rich  # noqa: F401  so that a missing package is found missing here
 from cyclopts import App, CycloptsError, Parameter
 
 from cfclient._version import __version__
-from cfclient.errors import ApiError, CloudflareError, ConfigurationError, ConnectionFailed, InvalidInput, Unauthorized
 from cfclient.screens import Screen
 
 from .asking import call, records, settings, zones
@@ -27,7 +25,7 @@ from .doctoring import doctor
 from .ending import ending
 from .evidence import verify
 from .moving import export_zone, import_zone
-from .options import EXIT_CODES, FAULT, GONE, INCOMPLETE, USAGE, Usage, say
+from .options import EXIT_CODES, GONE, Said, Usage, explained, say
 from .rules import rules
 from .serve import serve
 from .supporting import support
@@ -79,25 +77,6 @@ for _command in (audit, verify, diff, rules, zones, records, settings, stats, vi
 app.command(export_zone, name="export")
 app.command(import_zone, name="import")
 app.command(completion_of(app))
-
-
-def _explained(error: Exception) -> tuple[str, int]:
-    """The words for an error, and the exit code."""
-    if isinstance(error, Usage | ConfigurationError):
-        return str(error), USAGE
-    if isinstance(error, InvalidInput) and error.parameter is not None:
-        return error.msg, USAGE
-    if isinstance(error, Unauthorized):
-        return f"{error}; check the e-mail (--email) and the key (CFCLIENT_TOKEN or --token-file)", INCOMPLETE
-    if isinstance(error, ApiError) and "Invalid zone" in error.msg:
-        return f"{error} (cfclient zones lists those of the account)", INCOMPLETE
-    if isinstance(error, ConnectionFailed):
-        return f"{error}; cfclient doctor looks for the cause", INCOMPLETE
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "no space is left where the output goes: free some, or choose another place with -o", INCOMPLETE
-    if isinstance(error, CloudflareError | OSError):
-        return str(error), INCOMPLETE
-    return f"{type(error).__name__}: {error}; this is a fault of cfclient: please report it with --traceback", FAULT
 
 
 def _parsed(arguments: Sequence[str]) -> Callable[[], int | None]:
@@ -153,9 +132,11 @@ def run(arguments: Sequence[str]) -> int:
             output = sys.stdout.fileno()
             os.dup2(os.open(os.devnull, os.O_WRONLY), output)
         return GONE
+    except Said as error:
+        return error.code
     except Exception as error:
         if "--traceback" in arguments:
             sys.stderr.write("".join(traceback.format_exception(error)))
-        words, code = _explained(error)
+        words, code = explained(error)
         say(f"error: {words}")
     return code

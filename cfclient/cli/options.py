@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import getpass
 import os
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 import attrs
@@ -19,11 +20,12 @@ from cfclient.backends.emulator import DEMO
 from cfclient.client import Client
 from cfclient.connect import Settings, configured_pace, connect, emulator
 from cfclient.connect import settings as found_settings
-from cfclient.errors import ConfigurationError
+from cfclient.errors import ApiError, CloudflareError, ConfigurationError, ConnectionFailed, InvalidInput, Unauthorized
 from cfclient.exchanges import checked_address
 from cfclient.harmless import harmless
 from cfclient.output import Format
 from cfclient.pace import Pace, Wait
+from cfclient.private import unread
 
 FOUND, USAGE, INCOMPLETE, FAULT, INTERRUPTED, GONE, TERMINATED = 1, 2, 3, 70, 130, 141, 143
 
@@ -47,6 +49,34 @@ class Usage(Exception):
     """The command was not given as it has to be; the text says what would be right."""
 
 
+class Said(Exception):
+    """Every line on what went wrong is written: what is left is to end, with this code."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
+def explained(error: Exception) -> tuple[str, int]:
+    """The words for an error, and the exit code."""
+    if isinstance(error, Usage | ConfigurationError):
+        return str(error), USAGE
+    if isinstance(error, InvalidInput) and error.parameter is not None:
+        return error.msg, USAGE
+    if isinstance(error, Unauthorized):
+        return f"{error}; check the e-mail (--email) and the key (CFCLIENT_TOKEN or --token-file)", INCOMPLETE
+    if isinstance(error, ApiError) and "Invalid zone" in error.msg:
+        return f"{error} (cfclient zones lists those of the account)", INCOMPLETE
+    if isinstance(error, ConnectionFailed):
+        return f"{error}; cfclient doctor looks for the cause", INCOMPLETE
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "no space is left where the output goes: free some, or choose another place with -o", INCOMPLETE
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}", INCOMPLETE
+    if isinstance(error, CloudflareError | OSError):
+        return str(error), INCOMPLETE
+    return f"{type(error).__name__}: {error}; this is a fault of cfclient: please report it with --traceback", FAULT
+
+
 def say(text: str) -> None:
     """One line on standard error."""
     sys.stderr.write(f"cfclient: {harmless(' '.join(text.split()))}\n")
@@ -61,6 +91,12 @@ def near(name: str, names: Iterable[str]) -> str:
 def flag(text: str) -> Parameter:
     """An option that is there or not."""
     return Parameter(help=text, show_default=False)
+
+
+def one_of(words: Iterable[str]) -> Any:
+    """The type of a word that shells complete to one of these; any other gets as far as a message of ours."""
+    literal: Any = Literal  # as type checkers refuse words that are computed
+    return literal[tuple(words)] | str
 
 
 Traceback = Annotated[bool, flag("Show the whole of an error.")]
@@ -120,12 +156,14 @@ class Account:
                 raise Usage("--demo is an account of its own: leave out --url, --email, --token-file and --profile")
             return Settings(url="emulator:", credentials=DEMO)
         token = self.token_file and token_of(self.token_file)
-        try:
-            return found_settings(
-                self.url, email=self.email, token=token, profile=self.profile, ask=self._asked if _can_ask() else None
-            )
-        except ConfigurationError as error:
-            raise Usage(f"{error}; on the command line --url, --email and --token-file; or try --demo") from error
+        return found_settings(
+            self.url,
+            email=self.email,
+            token=token,
+            profile=self.profile,
+            ask=self._asked if _can_ask() else None,
+            hint="; on the command line --url, --email and --token-file; or try --demo",
+        )
 
     def _asked(self, url: str, email: str | None) -> str:
         """The key as it is typed, if it may be sent there."""
@@ -168,7 +206,8 @@ def _can_ask() -> bool:
 
 def _asked(url: str, email: str | None) -> str:
     """The key as it is typed, which nobody sees."""
-    return _typed(f"{f'API key of {email}' if email else 'API token'} for {urlsplit(url).hostname or url}: ")
+    what = f"API key of {email}" if email else "API token"
+    return _typed(f"{what} for {urlsplit(url).hostname or url} (it is not shown; --demo needs none): ")
 
 
 def _typed(question: str) -> str:
@@ -192,7 +231,7 @@ def token_of(name: str) -> str:
     try:
         token = (sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8")).strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise Usage(f"--token-file {name} cannot be read: {error}") from None
+        raise Usage(f"--token-file {unread(Path(name), error)}") from None
     if not token:
         raise Usage(f"--token-file {name} holds no key")
     return token

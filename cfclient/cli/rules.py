@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import attrs
 from cyclopts import Group, Parameter
 
-from cfclient.audit import Exemption, Rule
+from cfclient.audit import Exemption, Rule, Severity
 from cfclient.audit.policy import KNOWN, Policy, read_policy
 from cfclient.audit.rules import AREAS, OPTIONAL
 from cfclient.connect import config_path
 from cfclient.output import Entries, destination, write
 
-from .options import DEFAULT_OUTPUT, Output, Usage, near, say
+from .options import DEFAULT_OUTPUT, Output, Usage, near, one_of, say
 
 _RULES: Final = Group("Rules", sort_key=1)
 
 _WORDS: Final = "ids or their beginnings (mx-), areas (mail), severities (high), or all, with commas"
+
+
+RuleId = str
+RuleWords = tuple[str, ...]
+if not TYPE_CHECKING:
+    RuleId = one_of(one.id for one in KNOWN)
+    _Word = one_of((*AREAS, *(one.value for one in Severity), "all", *(one.id for one in KNOWN)))
+    RuleWords = tuple[_Word, ...]
 
 
 @Parameter(name="*", group=_RULES)
@@ -28,13 +36,16 @@ class Choice:
     """Which rules, and what is known already."""
 
     select: Annotated[
-        tuple[str, ...],
+        RuleWords,
         Parameter(
-            help=f"Only these: {_WORDS}. Otherwise what [audit] in config.toml says, or ours.", show_default=False
+            help=f"Only these: {_WORDS}. Otherwise what [audit] in config.toml says, or ours.",
+            show_default=False,
+            show_choices=False,
         ),
     ] = ()
     ignore: Annotated[
-        tuple[str, ...], Parameter(help=f"Not these, beside what [audit] says: {_WORDS}.", show_default=False)
+        RuleWords,
+        Parameter(help=f"Not these, beside what [audit] says: {_WORDS}.", show_default=False, show_choices=False),
     ] = ()
     policy: Annotated[Path | None, Parameter(help="A file whose [audit] is read instead of that of config.toml.")] = (
         None
@@ -90,7 +101,9 @@ def _explained(rule: Rule) -> Explained:
 
 
 def rules(
-    rule: Annotated[str | None, Parameter(help="The id of a rule, to have all of it explained.")] = None,
+    rule: Annotated[
+        RuleId | None, Parameter(help="The id of a rule, to have all of it explained.", show_choices=False)
+    ] = None,
     /,
     *,
     choice: Choice = DEFAULT_CHOICE,

@@ -12,7 +12,7 @@ from cfclient.bars import ZoneTraffic, draw, draw_visitors
 from cfclient.models import Interval, Visitor, VisitorClass
 from cfclient.output import Entries, console, destination
 
-from .options import DEFAULT_ACCOUNT, DEFAULT_OUTPUT, INCOMPLETE, Account, Output, Usage, ZoneName, say
+from .options import DEFAULT_ACCOUNT, DEFAULT_OUTPUT, INCOMPLETE, Account, Output, Said, Usage, ZoneName, explained, say
 
 #: What a terminal shows at once; a pipe gets all.
 _TOP: Final = 20
@@ -48,7 +48,8 @@ def stats(
         cfclient stats example.com --format csv
 
     The exit code is 3 where a zone's traffic could not be had; that of
-    the others is shown all the same.
+    the others is shown all the same. Where there is none at all, nothing
+    is written.
     """
     # Made before anything is asked, so that a wrong name is told first.
     actions = [Stats(name, interval=_INTERVALS[past]) for name in dict.fromkeys((zone, *more))]
@@ -61,7 +62,9 @@ def stats(
                 if outcome.error is None:
                     rows.append(ZoneTraffic.of(action.zone, outcome.unwrap()))
                 else:
-                    say(f"error: {action.zone}: {outcome.error}")
+                    say(f"error: {action.zone}: {explained(outcome.error)[0]}")
+        if not rows:
+            raise Said(INCOMPLETE)
         return rows
 
     with destination(output.output, output.format) as stream:

@@ -9,7 +9,8 @@ It keeps four laws:
    (`acting_as`), so that all share the connections and none shares a limit, a lock or an answer.
 2. Work ends when its visitor leaves: nothing is asked for that nobody waits for any more.
 3. An error of cfclient is a status that says whose turn it is: the customer's (401, 422), nobody's for a while
-   (429, with `Retry-After`), or the service's (502, 504).
+   (429, with `Retry-After`), or the service's (502, 504). A visitor reads the service's words to the customer, but
+   not what is ours: addresses, replies and settings go to the log.
 4. A key is kept in memory only, and given back to nobody; a browser holds the name of a session.
 
 A program sends its key along: `X-Auth-Email` and `X-Auth-Key`, or `Authorization: Bearer`.
@@ -40,6 +41,8 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import cfclient
+
+log = logging.getLogger("fastapi_app")
 
 HERE = Path(__file__).resolve().parent
 
@@ -154,27 +157,31 @@ class EndsWithItsVisitor:
 
 def problem(error: cfclient.CloudflareError) -> tuple[int, dict[str, Any]]:
     """The status for an error, and what is said of it (RFC 9457)."""
-    status = 502
+    status, detail = 502, "the service gave no answer that can be used"
     more: dict[str, Any] = {}
     match error:
         case cfclient.Unauthorized():
-            status = 401
+            status, detail = 401, str(error)
         case cfclient.RateLimited():
-            status = 429
+            status, detail = 429, str(error)
         case cfclient.ApiError():  # InvalidInput and AmbiguousZone, too
-            status = 422
+            status, detail = 422, str(error)
         case cfclient.Unsupported():
-            status = 501
+            status, detail = 501, str(error)
         case cfclient.OutcomeUnknown():
-            status, more = 504, {"maybe_carried_out": True, "seen": error.seen}
+            status, detail = 504, f"whether {error.action} was carried out is unknown: look before it is asked again"
+            more = {"maybe_carried_out": True, "seen": error.seen}
         case cfclient.ConnectionFailed():
             status = 504 if error.maybe_carried_out else 502
+            detail = "the service did not answer"
             more = {"maybe_carried_out": error.maybe_carried_out}
         case cfclient.UnexpectedAnswer():
             more = {"maybe_carried_out": error.maybe_carried_out}
         case cfclient.ConfigurationError() | cfclient.MisusedClient():
-            status = 500
-    return status, {"title": type(error).__name__, "status": status, "detail": str(error), **more}
+            status, detail = 500, "this application is not set up as it has to be"
+    if detail != str(error):
+        log.warning("%s: %s", type(error).__name__, error)
+    return status, {"title": type(error).__name__, "status": status, "detail": detail, **more}
 
 
 async def told(_: Request, error: Exception) -> Response:
@@ -313,7 +320,10 @@ async def audit(cf: Customer, zone: Annotated[list[str] | None, Query()] = None)
                     async for done in run:
                         found = [{"severity": f.severity.value, "message": f.message} for f in done.findings]
                         left = len(run.left)
-                        await say("zone", {"zone": done.zone, "failure": done.failure, "findings": found, "left": left})
+                        if done.failure is not None:
+                            log.warning("%s: %s", done.zone, done.failure)
+                        failure = None if done.failure is None else "it could not be read whole"
+                        await say("zone", {"zone": done.zone, "failure": failure, "findings": found, "left": left})
             except cfclient.CloudflareError as error:
                 await say("failed", problem(error)[1])
             else:
