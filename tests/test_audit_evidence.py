@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator
@@ -20,6 +22,7 @@ import pytest
 from cfclient.actions import Action
 from cfclient.audit import accounts as opening
 from cfclient.audit.accounts import AuditAccount
+from cfclient.audit.diff import read as snapshot
 from cfclient.audit.evidence import Evidence
 from cfclient.audit.manifest import _digest, beside, fingerprint, verify
 from cfclient.backend import Credentials
@@ -467,6 +470,121 @@ def test_many_accounts_without_a_folder(
     assert ("overall", ["one", "two", "wrong"]) == (body["kind"], [account["name"] for account in body["accounts"]])
 
 
+@pytest.mark.parametrize("format_", ["table", "json", "jsonl", "csv", "markdown", "sarif"])
+def test_one_report_over_many_accounts_in_a_file(
+    format_: str, three: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name with an ending is a file's, in every format; a zone of two accounts is two there."""
+    path = tmp_path / "all.txt"
+
+    assert 3 == main(["audit", *three, "--format", format_, "-o", str(path)])
+    text = path.read_text()
+    assert "" == capsys.readouterr().out
+    readers: dict[str, Callable[[], list[str]]] = {
+        "table": lambda: [line.split()[1] for line in text.splitlines() if line.startswith("low ")],
+        "json": lambda: [account["name"] for account in json.loads(text)["accounts"] if account["summary"]["findings"]],
+        "jsonl": lambda: [line["account"] for line in map(json.loads, text.splitlines()) if line.get("findings")],
+        "csv": lambda: [row["account"] for row in csv.DictReader(text.splitlines()) if row["severity"]],
+        "markdown": lambda: re.findall(r"^\| (one:|two:) \S+ \| .*TXT record", text, re.MULTILINE),
+        "sarif": lambda: [run["automationDetails"]["id"] for run in json.loads(text)["runs"] if run["results"]],
+    }
+    found = readers[format_]()
+    assert ["one", "two"] == [re.sub("cfclient/|[:/]", "", name) for name in found]
+    assert "Unknown token or email" in text
+
+
+def test_the_lines_of_many_accounts_are_of_the_published_shape(three: list[str], tmp_path: Path) -> None:
+    """And diff tells the zones of one account from those of another."""
+    path = tmp_path / "all.jsonl"
+    main(["audit", *three, "--format", "jsonl", "-o", str(path)])
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        fits("line", line)
+    zones = snapshot(path).zones
+
+    assert (8, 9) == (lines[-1]["summary"]["zones_read"], lines[-1]["summary"]["zones_expected"])
+    assert (8, {"one", "two"}) == (len(zones), {name.partition(": ")[0] for name in zones})
+
+
+def test_the_runs_of_many_accounts_say_what_was_not_read(three: list[str], tmp_path: Path) -> None:
+    """The run of an account whose key is wrong was no success; equal findings of two accounts are two."""
+    path = tmp_path / "all.sarif"
+    main(["audit", *three, "--format", "sarif", "-o", str(path)])
+    runs = json.loads(path.read_text())["runs"]
+
+    assert [True, True, False] == [run["invocations"][0]["executionSuccessful"] for run in runs]
+    prints = [result["partialFingerprints"]["finding/v1"] for run in runs for result in run["results"]]
+    assert len(prints) == len(set(prints)) == 2
+
+
+def test_exceptions_are_told_with_their_accounts(three: list[str], tmp_path: Path) -> None:
+    """As the findings are."""
+    config = tmp_path / "config" / "cfclient" / "config.toml"
+    config.parent.mkdir(parents=True)
+    config.write_text(
+        '[[audit.exceptions]]\nzone = "garnet-bakery.example"\nrule = "duplicate-record"\nreason = "known"\n'
+        "until = 2999-01-01\n"
+    )
+    path = tmp_path / "all.md"
+
+    assert 3 == main(["audit", *three, "--format", "markdown", "-o", str(path)])
+    excepted = path.read_text().partition("## Excepted")[2].partition("## ")[0]
+    assert ["one: garnet-bakery.example", "two: garnet-bakery.example"] == re.findall(
+        r"^\| (\w+: \S+)", excepted, re.MULTILINE
+    )
+
+
+@pytest.mark.slow
+def test_the_page_over_many_accounts(three: list[str], tmp_path: Path) -> None:
+    """One page, each zone with its account."""
+    path = tmp_path / "all.html"
+
+    assert 3 == main(["audit", *three, "--format", "html", "-o", str(path)])
+    text = path.read_text()
+    assert all(f"{account}: garnet-bakery.example" in text for account in ("one", "two"))
+    assert "its zones could not be listed" in text
+
+
+def test_one_report_over_many_accounts_replaces_none_that_is_proved(
+    three: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its manifest would tell of another."""
+    path = tmp_path / "all.csv"
+    main(["audit", "--demo", "--format", "csv", "--manifest", "-o", str(path)])
+
+    assert 2 == main(["audit", *three, "--format", "csv", "-o", str(path)])
+    assert "has a manifest" in capsys.readouterr().err
+    assert () == verify(path).changed
+
+
+@pytest.mark.parametrize("format_", ["table", "csv", "jsonl"])
+def test_many_accounts_interrupted_in_another_form(
+    format_: str, three: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was not come to is told with its account."""
+    perform, sending = Emulator.perform, iter([signal.SIGINT])
+
+    def interrupted(self: Emulator, credentials: Credentials, action: Any) -> Any:
+        if action.wire_name == "rec_load_all" and (sent := next(sending, None)):
+            signal.raise_signal(sent)
+        return perform(self, credentials, action)
+
+    monkeypatch.setattr(Emulator, "perform", interrupted)
+    path = tmp_path / "all.txt"
+
+    assert 130 == main(["audit", *three, "--format", format_, "-o", str(path)])
+    text = path.read_text()
+    readers: dict[str, Callable[[], list[str]]] = {
+        "table": lambda: re.findall(r"^(one|two): \S+ +the audit ended", text, re.MULTILINE),
+        "csv": lambda: [row["account"] for row in csv.DictReader(text.splitlines()) if "ended" in row["message"]],
+        "jsonl": lambda: [
+            zone.partition(":")[0] for zone in json.loads(text.splitlines()[-1])["summary"]["zones_left"]
+        ],
+    }
+    assert {"one", "two"} >= set(readers[format_]()) > set()
+    capsys.readouterr()
+
+
 def test_many_accounts_interrupted_without_a_folder(
     three: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -531,7 +649,7 @@ def test_what_many_accounts_left_is_removed_where_a_thread_hangs(
 
 
 @pytest.mark.parametrize(
-    ("options", "hint"), [([], "name a folder with -o"), (["--estimate"], "that is where an estimate goes")]
+    ("options", "hint"), [([], "name a file or a folder with -o"), (["--estimate"], "that is where an estimate goes")]
 )
 def test_a_standard_output_that_is_closed(
     options: list[str],
@@ -621,8 +739,10 @@ def test_a_folder_that_is_there_is_one_for_evidence(tmp_path: Path, capsys: pyte
     ("arguments", "words"),
     [
         (["--profiles", "a", "--resume"], "--resume continues a folder: name it by -o FOLDER"),
-        (["--profiles", "a", "--format", "csv"], "as table or json: name a folder for a report of each"),
-        (["--profiles", "a", "--format", "json", "--with-records"], "as table or json: name a folder"),
+        (["--profiles", "a", "--format", "parquet"], "--format parquet does not go with one report over many"),
+        (["--profiles", "a", "--format", "jsonl", "--with-records"], "--with-records does not go with one report over"),
+        (["--profiles", "a", "--format", "sarif", "--files", "zone"], "--files needs {zone} in the place"),
+        (["--profiles", "a", "-o", "gone/all.html"], "gone/all.html cannot be written: there is no folder gone"),
         (["--demo", "--manifest"], "--manifest stands beside a file: name it by -o FILE"),
         (["--profiles", "a", "--manifest"], "--manifest stands beside a file: name it by -o FILE"),
         (["--demo", "--manifest", "-o", "/dev/null"], "--manifest stands beside a file, and /dev/null is none"),

@@ -27,7 +27,7 @@ from cfclient.connect import connect
 from cfclient.output import Progress, console, destination, standard_output
 
 from .ending import Ending, ending
-from .evidence import Many, Reading, exit_code, into_folder, of_many
+from .evidence import Many, Reading, exit_code, into_folder, is_one_report, of_many
 from .options import (
     DEFAULT_ACCOUNT,
     DEFAULT_REPORT,
@@ -55,7 +55,10 @@ def audit(
     ] = False,
     accounts: Annotated[
         Path | None,
-        Parameter(help="A file of many accounts, all audited in one run: into the folder -o, or one report over all."),
+        Parameter(
+            help="A file of many accounts, all audited in one run: into the folder -o; or one report over all, into "
+            "the file -o (report.html) or on standard output."
+        ),
     ] = None,
     profiles: Annotated[
         tuple[str, ...],
@@ -80,6 +83,7 @@ def audit(
         cfclient audit --format html -o report.html --manifest
         cfclient audit --format jsonl --with-records -o snapshot.jsonl
         cfclient audit --accounts accounts.toml
+        cfclient audit --accounts accounts.toml --format html -o all.html
         cfclient audit --accounts accounts.toml -o evidence
         cfclient audit --accounts accounts.toml --estimate
 
@@ -91,7 +95,7 @@ def audit(
     if estimate:
         return _estimated(many, choice, output, resume=resume)
     how = Reading(choice, concurrency=concurrency, resume=resume)
-    if (accounts or profiles) and output.output is None and not evidence:
+    if (accounts or profiles) and not evidence and is_one_report(output):
         return of_many(many, output, how, Severity(fail_on))
     if evidence or accounts or profiles or _is_folder(output):
         return into_folder(many, output, how, Severity(fail_on))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 import tempfile
@@ -9,7 +10,7 @@ import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated
 from urllib.parse import parse_qsl, urlencode
 
 import anyio
@@ -18,19 +19,20 @@ from cyclopts import Parameter
 
 from cfclient.audit.accounts import AccountsAudit, AuditAccount, Step, read_accounts
 from cfclient.audit.evidence import FORMS, Evidence
-from cfclient.audit.manifest import Entry
+from cfclient.audit.manifest import Entry, beside
 from cfclient.audit.manifest import verify as verified
-from cfclient.audit.model import Severity, Summary
+from cfclient.audit.model import Rule, Severity, Summary
+from cfclient.audit.report import HtmlReport
 from cfclient.audit.report.plain import count
 from cfclient.connect import Settings, is_v4
 from cfclient.errors import ConfigurationError
 from cfclient.harmless import harmless
-from cfclient.output import Progress, standard_output
+from cfclient.output import Progress, destination, standard_output
 from cfclient.pace import Pace
 
 from .ending import Ending, ending
 from .options import FOUND, INCOMPLETE, Account, ReportOutput, Traceback, Usage, say
-from .overall import show
+from .overall import FILES, show
 from .rules import Choice
 
 
@@ -94,21 +96,32 @@ class Reading:
     resume: bool = attrs.field(kw_only=True)
 
 
+def is_one_report(output: ReportOutput) -> bool:
+    """Whether many accounts make one report: on standard output, or in a file, as its name's ending says."""
+    path = output.output
+    return path is None or (path.suffix.lower() in FILES and not path.is_dir()) or path.is_char_device()
+
+
 def of_many(many: Many, output: ReportOutput, reading: Reading, fail_on: Severity) -> int:
-    """Audits the accounts and prints the report over all; the exit code is that of the worst of them."""
+    """Audits the accounts and writes one report over all; the exit code is that of the worst of them."""
     if reading.resume:
         raise Usage("--resume continues a folder: name it by -o FOLDER")
     if output.manifest:
         raise Usage("--manifest stands beside a file: name it by -o FILE; of many accounts, a folder -o has one")
-    if output.format not in {"table", "json"} or output.with_records:
-        raise Usage(
-            "without a folder, many accounts make one report, as table or json: "
-            "name a folder for a report of each by -o FOLDER"
-        )
-    out = standard_output("name a folder with -o")
+    if output.with_records or output.format == "parquet":
+        what = "--with-records" if output.with_records else "--format parquet"
+        raise Usage(f"{what} does not go with one report over many accounts: audit each of them by itself")
+    if "{zone}" not in output.files:
+        raise Usage("--files needs {zone} in the place of the zone's name, such as zones/{zone}.zone")
+    if output.output is None:
+        standard_output("name a file or a folder with -o")
+    elif not output.output.parent.is_dir():
+        raise Usage(f"{output.output} cannot be written: there is no folder {output.output.parent}")
+    elif (manifest := beside(output.output)).exists():
+        raise Usage(f"{output.output} has a manifest, {manifest}: name another file")
     # The same as with a folder, so that nothing is kept in memory meanwhile.
     with tempfile.TemporaryDirectory(prefix="cfclient-") as place:
-        return _audited(many, Path(place), output, reading, fail_on, shown=out)
+        return _audited(many, Path(place), output, reading, fail_on, over_all=True)
 
 
 def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Severity) -> int:
@@ -118,22 +131,24 @@ def into_folder(many: Many, output: ReportOutput, reading: Reading, fail_on: Sev
         raise Usage("name the folder for the evidence: -o FOLDER")
     if output.format not in {"table", "json", "jsonl", *FORMS}:
         raise Usage(f"--format {output.format} is no form of evidence: {', '.join(('json', *FORMS))}")
-    return _audited(many, folder, output, reading, fail_on, shown=None)
+    return _audited(many, folder, output, reading, fail_on, over_all=False)
 
 
 def _audited(
-    many: Many, folder: Path, output: ReportOutput, reading: Reading, fail_on: Severity, *, shown: TextIO | None
+    many: Many, folder: Path, output: ReportOutput, reading: Reading, fail_on: Severity, *, over_all: bool
 ) -> int:
     single = many.single()
     accounts, paced = many.found(single)
     many.account.policy(found=paced)  # refused now, before any folder is touched
+    if output.format == "html":
+        HtmlReport(io.StringIO())  # a package that is missing is told now, and not when all is read
     rules, exemptions = reading.choice.made()
     proof = Evidence(
         folder,
         accounts,
         rules=rules,
         exemptions=exemptions,
-        forms=[output.format] if output.format in FORMS else [],
+        forms=[output.format] if output.format in FORMS and not over_all else [],
         resume=reading.resume,
         with_records=output.with_records,
     )
@@ -143,9 +158,9 @@ def _audited(
         Progress(shown=sys.stderr.isatty(), what="reading zones") as progress,
     ):
         report = None
-        if shown is not None:
+        if over_all:
             end.leaving = partial(shutil.rmtree, folder, ignore_errors=True)
-            report = partial(show, folder, rules=rules, stream=shown, as_json=output.format == "json")
+            report = partial(_over_all, folder, rules, output)
         job = _Job(evidence, progress, end, fail_on, report)
         pace = many.account.policy(progress.waits, found=paced)
         try:
@@ -154,9 +169,15 @@ def _audited(
             if not end.said:
                 raise
             return end.code
-    if shown is None:
+    if not over_all:
         say(f"the manifest's digest is {evidence.digest}")
     return max(_code(entry, fail_on) for entry in evidence.entries)
+
+
+def _over_all(folder: Path, rules: tuple[Rule, ...], output: ReportOutput, entries: tuple[Entry, ...]) -> None:
+    # Not in lines, whatever the format: it is written when all accounts are done.
+    with destination(output.output, "" if output.format == "jsonl" else output.format) as stream:
+        show(folder, entries, rules, stream=stream, output=output)
 
 
 def _code(entry: Entry, fail_on: Severity) -> int:
@@ -204,9 +225,8 @@ class _Job:
             if entry.failure is not None:
                 words = f"could not be listed: {entry.failure}"
             else:
-                words = (
-                    f"{summary.zones_read:,} of {summary.zones_expected:,} zones read, {summary.findings:,} findings"
-                )
+                zones = count(summary.zones_expected, "zone", "zones")
+                words = f"{summary.zones_read:,} of {zones} read, {count(summary.findings, 'finding', 'findings')}"
             say(f"{entry.name}: {words} (exit code {code})")
         # Where it was interrupted before any account was opened, there is nothing to tell.
         if self._report is not None and self._evidence.entries:

@@ -14,13 +14,15 @@ __all__ = ["CsvReport"]
 
 
 class CsvReport:
-    """A row per finding, written when its zone is finished."""
+    """A row per finding, written when its zone is finished; with the account where there are several."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, account: str | None = None) -> None:
         self._stream = stream
+        #: whose the zones are that come next
+        self.account = account
         # The stream itself knows how its platform ends a line.
         self._writer = csv.writer(stream, lineterminator="\n")
-        self._writer.writerow(["zone", "rule", "severity", "message", "records"])
+        self._writer.writerow([*self._whose("account"), "zone", "rule", "severity", "message", "records"])
 
     def zone(self, audit: ZoneAudit) -> None:
         """Writes the zone's rows."""
@@ -31,7 +33,11 @@ class CsvReport:
         self._stream.flush()
 
     def _row(self, *cells: str) -> None:
-        self._writer.writerow([safe_cell(cell) for cell in cells])
+        self._writer.writerow([safe_cell(cell) for cell in (*self._whose(self.account), *cells)])
+
+    def _whose(self, cell: str | None) -> tuple[str, ...]:
+        """The first cell of a row, in a sheet of several accounts."""
+        return () if self.account is None or cell is None else (cell,)
 
     def finish(self, summary: Summary) -> None:
         """Writes a row for each zone that was not come to."""

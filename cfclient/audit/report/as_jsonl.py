@@ -15,15 +15,25 @@ __all__ = ["JsonLinesReport"]
 
 
 class JsonLinesReport:
-    """A JSON object a line, each written when its zone is finished."""
+    """A JSON object a line, each written when its zone is finished; with the account where there are several."""
 
-    def __init__(self, stream: TextIO, *, rules: Iterable[Rule] = RULES, with_records: bool = False) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        rules: Iterable[Rule] = RULES,
+        with_records: bool = False,
+        account: str | None = None,
+    ) -> None:
         self._stream = stream
+        #: whose the zones are that come next
+        self.account = account
         self._with_records = with_records
         self._rules = [rule_out(rule) for rule in rules]
 
     def _write(self, kind: str, line: Plain) -> None:
-        self._stream.write(json.dumps({"kind": kind, **line}) + "\n")
+        whose = {"account": self.account} if self.account is not None and kind != "summary" else {}
+        self._stream.write(json.dumps({"kind": kind, **whose, **line}) + "\n")
         self._stream.flush()
 
     def zone(self, audit: ZoneAudit) -> None:

@@ -26,7 +26,7 @@ from cfclient.errors import InvalidInput
 from .as_markdown import as_text
 from .plain import Plain, said, unread
 
-__all__ = ["SarifReport", "line_of", "link"]
+__all__ = ["SarifReport", "line_of", "link", "write_log"]
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
@@ -79,6 +79,7 @@ class SarifReport:
         rules: those of the audit.
         files: where the file of a zone stands, with `{zone}` for its name.
         read: gives the text of such a file, empty where there is none.
+        account: whose zones they are, where there are several reports.
     """
 
     def __init__(
@@ -88,10 +89,12 @@ class SarifReport:
         rules: Iterable[Rule] = RULES,
         files: str = "zones/{zone}.zone",
         read: Callable[[str], str] = _read,
+        account: str | None = None,
     ) -> None:
         if "{zone}" not in files:
             raise InvalidInput.of("files", files, "a path with {zone} in the place of the zone's name")
         self._stream = stream
+        self._account = account
         self._rules = {rule.id: _rule(rule) for rule in rules}
         self._files = files
         self._read_file = read
@@ -114,6 +117,10 @@ class SarifReport:
 
     def finish(self, summary: Summary) -> None:
         """Writes the log."""
+        write_log(self._stream, [self.run(summary)])
+
+    def run(self, summary: Summary) -> Plain:
+        """The run, of which a log may have several."""
         notes = [_note("error", f"{zone} was not read: {reason}", zone) for zone, reason in unread(summary)]
         notes += [
             _note("note", f"{rule} was not checked in {number:,} zone(s): {reason}", rule)
@@ -121,30 +128,20 @@ class SarifReport:
         ]
         indexes = {rule: number for number, rule in enumerate(self._rules)}
         results = sorted(self._results, key=lambda result: json.dumps(result, sort_keys=True))
-        log = {
-            "$schema": SCHEMA,
-            "version": "2.1.0",
-            "runs": [
-                {
-                    "tool": {
-                        "driver": {"name": "cfclient", "version": __version__, "rules": list(self._rules.values())}
-                    },
-                    "columnKind": "unicodeCodePoints",
-                    "invocations": [
-                        {"executionSuccessful": summary.complete, "toolExecutionNotifications": notes},
-                    ],
-                    "results": [{"ruleIndex": indexes[result["ruleId"]], **result} for result in results],
-                }
-            ],
+        driver = {"name": "cfclient", "version": __version__, "rules": list(self._rules.values())}
+        return {
+            "tool": {"driver": driver},
+            # What code hosts tell the runs of one log apart by.
+            **({"automationDetails": {"id": f"cfclient/{self._account}/"}} if self._account else {}),
+            "columnKind": "unicodeCodePoints",
+            "invocations": [{"executionSuccessful": summary.complete, "toolExecutionNotifications": notes}],
+            "results": [{"ruleIndex": indexes[result["ruleId"]], **result} for result in results],
         }
-        json.dump(log, self._stream, indent=2)
-        self._stream.write("\n")
-        self._stream.flush()
 
     def _result(self, finding: Finding, path: str, text: str) -> Plain:
         # A rule of the user's own that the report was not told of is known by its findings alone.
         self._rules.setdefault(finding.rule, {"id": finding.rule, "shortDescription": {"text": finding.rule}})
-        told = [finding.rule, finding.zone, finding.message, *finding.records]
+        told = [*filter(None, [self._account]), finding.rule, finding.zone, finding.message, *finding.records]
         return {
             "ruleId": finding.rule,
             "level": LEVELS[finding.severity][0],
@@ -163,6 +160,13 @@ class SarifReport:
             "partialFingerprints": {"finding/v1": hashlib.sha256(json.dumps(told).encode()).hexdigest()},
             "properties": {"severity": finding.severity.value, "zone": finding.zone},
         }
+
+
+def write_log(stream: TextIO, runs: list[Plain]) -> None:
+    """Writes a log with these runs."""
+    json.dump({"$schema": SCHEMA, "version": "2.1.0", "runs": runs}, stream, indent=2)
+    stream.write("\n")
+    stream.flush()
 
 
 def _rule(rule: Rule) -> Plain:
