@@ -16,7 +16,19 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from cfclient.audit import Finding, Severity, Tally, ZoneAudit
-from cfclient.audit.diff import FORMATS, Changed, Difference, Entry, Found, Snapshot, State, compare, read, write
+from cfclient.audit.diff import (
+    FORMATS,
+    Changed,
+    Difference,
+    Entry,
+    Found,
+    NotKnown,
+    Snapshot,
+    State,
+    compare,
+    read,
+    write,
+)
 from cfclient.audit.report import reporter
 from cfclient.cli import main
 from cfclient.errors import ConfigurationError, InvalidInput
@@ -48,6 +60,7 @@ FOUND = st.builds(
 STATES = st.builds(
     State,
     findings=st.lists(FOUND, max_size=4).map(tuple),
+    not_checked=st.frozensets(st.sampled_from(["r", "s"])),
     records=st.lists(ENTRIES, max_size=7).map(tuple) | st.none(),
     settings=st.dictionaries(st.sampled_from(["ssl", "bic"]), st.sampled_from([0, 1, True, "x"])),
 )
@@ -57,6 +70,7 @@ SNAPSHOTS = st.builds(
     zones=st.dictionaries(NAMES, STATES, min_size=1),
     failures=st.dictionaries(NAMES, st.just("Invalid zone.")),
     complete=st.booleans(),
+    rules=st.frozensets(st.sampled_from(["r", "s"])),
 )
 
 
@@ -73,12 +87,16 @@ def test_the_way_back_is_the_mirror(one: Snapshot, other: Snapshot) -> None:
     forth, back = compare(one, other), compare(other, one)
 
     assert forth.mirrored().zones == back.zones
+    assert forth.mirrored().not_known == back.not_known
     assert forth.count == back.count
     assert forth.not_compared.keys() == back.not_compared.keys()
     assert forth.mirrored().mirrored() == forth
 
 
-@given(st.lists(ENTRIES, max_size=8), st.lists(ENTRIES, max_size=8))
+TOLD = ENTRIES.map(lambda entry: attrs.evolve(entry, proxy=entry.proxy or "not proxied"))
+
+
+@given(st.lists(TOLD, max_size=8), st.lists(TOLD, max_size=8))
 def test_a_difference_leads_from_old_to_new(old: list[Entry], new: list[Entry]) -> None:
     """Applied to the old records it gives the new ones, however they are paired."""
     zones = compare(
@@ -127,6 +145,45 @@ def test_what_was_not_read_is_neither_gone_nor_new() -> None:
     assert (0, False) == (difference.count, difference.complete)
     assert "INCOMPLETE: a side had not read all of its zones\nnot compared: b: Invalid zone.\n" in shown.getvalue()
     assert ["removed", "removed"] == [zone.status for zone in compare(whole, Snapshot(zones={"a": State()})).zones]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (entry("1"), entry("1", proxy="proxied"), []),
+        (entry("1", ttl=60), entry("1", ttl=300, proxy="proxied"), [("ttl 60", "ttl 300")]),
+        (entry("1", proxy="not proxied"), entry("1", proxy="proxied"), [("not proxied", "proxied")]),
+    ],
+)
+def test_a_proxy_that_one_side_was_not_told_of_is_no_change(
+    old: Entry, new: Entry, expected: list[tuple[str, str]]
+) -> None:
+    """One that changed is."""
+    stream = io.StringIO()
+    difference = compare(
+        Snapshot(zones={"a": State(records=(old,), settings={})}),
+        Snapshot(zones={"a": State(records=(new,), settings={})}),
+    )
+    write("markdown", stream, difference)
+
+    lines = [line.split(" | ") for line in stream.getvalue().splitlines() if line.startswith("| `~`")]
+    assert expected == [(before, after.removesuffix(" |")) for _, _, before, after in lines]
+    assert len(expected) == difference.count
+
+
+def test_rules_that_one_side_did_not_look_for_are_not_compared() -> None:
+    """As with --select, or a cfclient that has rules more; own rules that no side lists are."""
+    found = tuple(Found(rule=rule, severity="low", message="Bad.") for rule in ("mx", "www", "own"))
+    few = Snapshot(zones={"a": State()}, rules=frozenset({"mx"}))
+    many = Snapshot(zones={"a": State(findings=found)}, rules=frozenset({"mx", "www"}))
+
+    difference = compare(few, many)
+
+    assert ["mx", "own"] == [one.rule for one in difference.zones[0].findings_new]
+    assert (NotKnown(side="old", kind="rule", name="www"),) == difference.not_known
+    assert ["mx", "own", "www"] == sorted(
+        one.rule for one in compare(few, attrs.evolve(many, rules=frozenset())).zones[0].findings_new
+    )
 
 
 # -- the files ----------------------------------------------------------------------------------------
@@ -211,7 +268,13 @@ CASE_MATTERS = {"records": (*RECORDS[:2], replace(RECORDS[2], content="v=SPF1 -a
         ({"records": (replace(RECORDS[0], service_mode=False), *RECORDS[1:])}, "192.0.2.1 proxied not proxied"),
         (CASE_MATTERS, "v=SPF1 -all"),
         ({"settings": attrs.evolve(SETTINGS, ssl=SslMode.OFF)}, "~ setting ssl 2 0"),
-        ({"settings": attrs.evolve(SETTINGS, bic=True)}, "~ setting bic - true"),
+        (
+            {"settings": attrs.evolve(SETTINGS, bic=True)},
+            "not known in OLD, where it was not reported: setting bic (1 zone)",
+        ),
+        ({"settings": attrs.evolve(SETTINGS, ssl=None)}, "not known in NEW, where it was not reported: setting ssl"),
+        ({"not_checked": (("mx", "why"),)}, "no difference"),
+        ({"not_checked": (("mx", "why"),), "findings": ()}, "not known in NEW, where it was not checked: rule mx (1"),
         ({"findings": ()}, "- finding mx high: The MX mail.a.example is bad"),
         ({"findings": (attrs.evolve(FINDING, severity=Severity.LOW),)}, "+ finding mx low:"),
     ],
@@ -311,7 +374,10 @@ OLD = Snapshot(
 )
 NEW = Snapshot(
     zones={
-        "a.example": State(records=(entry("1", ttl=60), entry("2", prio=5, proxy="not proxied")), settings={}),
+        "a.example": State(
+            records=(entry("1", ttl=60), entry("2", prio=5, proxy="not proxied")),
+            settings={"ssl": 1, "bic": True},
+        ),
         "new|.example": State(records=(entry("3"),), settings={}),
     },
     failures={"x.example": "Invalid zone."},
@@ -342,20 +408,24 @@ def test_json_says_it_all() -> None:
             "removed": [],
             "changed": [{"old": record, "new": {**record, "ttl": 60}}],
         },
-        "settings": [{"setting": "ssl", "old": 2, "new": None}],
+        "settings": [{"setting": "ssl", "old": 2, "new": 1}],
         "findings": {"new": [], "gone": [{"rule": "r", "severity": "low", "message": "Bad.", "records": []}]},
     } == first
     assert ("removed", "added") == (gone["status"], new["status"])
     assert [{**record, "content": "3"}] == new["records"]["added"]
     assert [{"zone": "x.example", "reason": "Invalid zone."}] == value["not_compared"]
     assert ["a.example"] != value["findings_only"]
+    assert [{"side": "old", "kind": "setting", "name": "bic", "zones": 1}] == value["not_known"]
 
 
 def test_markdown_is_a_table_for_each_zone() -> None:
     """What would be a mark is escaped."""
     text = written("markdown")
 
-    assert text.startswith("# 7 differences in 3 zones\n\nnot compared: x.example: Invalid zone.\n\n## a.example\n")
+    assert text.startswith(
+        "# 7 differences in 3 zones\n\nnot compared: x.example: Invalid zone.\n\n"
+        "not known in OLD, where it was not reported: setting bic (1 zone)\n\n## a.example\n"
+    )
     assert "| `~` | A a.example 1 | ttl auto | ttl 60 |" in text
     assert "| `+` | A a.example |  | 2 (priority 5, ttl auto, not proxied) |" in text
     assert "## new\\|.example\n" in text

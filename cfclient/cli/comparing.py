@@ -31,7 +31,8 @@ def diff(
 
     Records and settings are compared where both files carry them
     (cfclient audit --with-records). The order of records, ttl 1 and
-    automatic, case and final dots are no differences.
+    automatic, case and final dots are no differences. What one side
+    was not told of, or did not check, is said and is none either.
 
     For example:
 

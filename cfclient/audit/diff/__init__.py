@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from .compare import Changed, Difference, ZoneDifference, compare
+from .compare import Changed, Difference, NotKnown, ZoneDifference, compare
 from .snapshot import Entry, Found, Snapshot, State, read
 from .written import FORMATS, write
 
@@ -21,6 +21,7 @@ __all__ = [
     "Difference",
     "Entry",
     "Found",
+    "NotKnown",
     "Snapshot",
     "State",
     "ZoneDifference",

@@ -68,6 +68,8 @@ class State:
     records: tuple[Entry, ...] | None = None
     #: the settings that were reported; None where the file carries none
     settings: Mapping[str, Any] | None = None
+    #: the rules that could not be checked, or not everywhere
+    not_checked: frozenset[str] = frozenset()
 
 
 @attrs.frozen(kw_only=True)
@@ -79,6 +81,8 @@ class Snapshot:
     failures: Mapping[str, str] = attrs.field(factory=dict)
     #: whether every zone that there was is here
     complete: bool = True
+    #: the rules that were looked for; empty where the file does not say
+    rules: frozenset[str] = frozenset()
 
 
 # -- the files ---------------------------------------------------------------------------------------
@@ -110,9 +114,20 @@ class _Whole:
 
 
 @attrs.frozen
+class _Rule:
+    id: str
+
+
+@attrs.frozen
+class _NotChecked:
+    rule: str
+
+
+@attrs.frozen
 class _Zone:
     zone: str
     findings: tuple[_Finding, ...] = ()
+    not_checked: tuple[_NotChecked, ...] = ()
     snapshot: _Whole | None = None
     account: str | None = None
 
@@ -135,6 +150,7 @@ class _Audit:
     summary: _Summary
     zones: tuple[_Zone, ...] = ()
     failures: tuple[_Failure, ...] = ()
+    rules: tuple[_Rule, ...] = ()
 
 
 def read(path: Path) -> Snapshot:
@@ -163,6 +179,7 @@ def read(path: Path) -> Snapshot:
         zones={_named(zone): _state(zone) for zone in audit.zones},
         failures={_named(failure): failure.reason for failure in audit.failures},
         complete=whole and audit.summary.complete,
+        rules=frozenset(rule.id for rule in audit.rules),
     )
 
 
@@ -188,6 +205,7 @@ def _parsed(text: str) -> tuple[_Audit, bool]:
         "summary": end.get("summary", {"complete": False}),
         "zones": kinds.get("zone", []),
         "failures": kinds.get("failure", []),
+        "rules": end.get("rules", []),
     }
     return msgspec.convert(whole, _Audit), "summary" in kinds
 
@@ -219,6 +237,7 @@ def _state(zone: _Zone) -> State:
         ),
         records=None if whole is None else tuple(map(_entry, whole.records)),
         settings=None if whole is None else _settings(whole.settings),
+        not_checked=frozenset(entry.rule for entry in zone.not_checked),
     )
 
 

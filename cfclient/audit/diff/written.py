@@ -6,7 +6,10 @@
                 "settings": [{"setting": str, "old": value, "new": value}],
                 "findings": {"new": [finding], "gone": [finding]}}],
      "not_compared": [{"zone", "reason": str}],
-     "findings_only": [zone]}
+     "findings_only": [zone],
+     "not_known": [{"side": "old" | "new", "kind": "setting" | "rule", "name": str, "zones": int}]}
+
+Of what stands in `not_known` one side tells, and the side that is named there cannot; it is no difference.
 
 A record is `{"name", "type", "content": str, "prio": int or null, "ttl": int or null for automatic,
 "proxied": bool or null where it was not reported}`, in the form in which it was compared.
@@ -17,6 +20,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, TextIO
+
+import attrs
 
 from cfclient.audit.report.as_markdown import as_text
 from cfclient.audit.report.plain import count
@@ -98,6 +103,7 @@ def _json(stream: TextIO, difference: Difference, _: Console | None) -> None:
         "zones": list(map(_zone, difference.zones)),
         "not_compared": [{"zone": zone, "reason": why} for zone, why in difference.not_compared.items()],
         "findings_only": list(difference.findings_only),
+        "not_known": [attrs.asdict(one) for one in difference.not_known],
     }
     stream.write(json.dumps(whole, indent=2) + "\n")
 
@@ -106,9 +112,7 @@ def _json(stream: TextIO, difference: Difference, _: Console | None) -> None:
 
 
 def _shown(value: Any) -> str:
-    """A setting's value; "-" where it was not reported, which is not "off"."""
-    if value is None:
-        return "-"
+    """A setting's value."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -126,9 +130,12 @@ def _change(one: Changed) -> Row:
     what = f"{one.old.type} {one.old.name}"
     if one.old.content != one.new.content:
         return "~", what, _details(one.old), _details(one.new)
-    pairs = [pair for pair in zip(_parts(one.old), _parts(one.new), strict=True) if pair[0] != pair[1]]
-    old, new = (", ".join(part or "-" for part in side) for side in zip(*pairs, strict=True))
-    return "~", f"{what} {one.old.content}", old, new
+    old, new = one.old, one.new
+    if not (old.proxy and new.proxy):  # not told by one side, so that it is no change
+        old, new = attrs.evolve(old, proxy=""), attrs.evolve(new, proxy="")
+    pairs = [pair for pair in zip(_parts(old), _parts(new), strict=True) if pair[0] != pair[1]]
+    before, after = (", ".join(part or "-" for part in side) for side in zip(*pairs, strict=True))
+    return "~", f"{what} {one.old.content}", before, after
 
 
 def _rows(zone: ZoneDifference) -> Iterator[Row]:
@@ -166,6 +173,17 @@ def _remarks(difference: Difference) -> Iterator[str]:
     if difference.findings_only:
         zones = count(len(difference.findings_only), "zone", "zones")
         yield f"only findings compared in {zones}: a side carries no records (cfclient audit --with-records)"
+    for (side, kind), names in _not_known(difference).items():
+        words = "was not reported" if kind == "setting" else "was not checked"
+        yield f"not known in {side.upper()}, where it {words}: {kind} {', '.join(names)}"
+
+
+def _not_known(difference: Difference) -> dict[tuple[str, str], list[str]]:
+    """What one side does not tell of, by the side and the kind."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in difference.not_known:
+        found.setdefault((one.side, one.kind), []).append(f"{one.name} ({count(one.zones, 'zone', 'zones')})")
+    return found
 
 
 _STYLES: Final[Mapping[str, str]] = {"+": "green", "-": "red", "~": "yellow"}
