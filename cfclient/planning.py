@@ -7,7 +7,7 @@ Four laws:
 1. Only what differs is written: a plan for what is already so has no steps.
 2. No name that has records before and after is empty in between: what is new comes before what goes.
 3. A plan that was broken off is made anew, and has only the steps that are left.
-4. A plan that deletes much is held back by `Plan.brake` unless so many deletions are allowed.
+4. A plan that deletes much, or replaces much, is held back by `Plan.brake` unless so much of it is allowed.
 
 A CNAME stands alone at its name, so it cannot come before the last other record there has gone, nor the other way
 round: the last one is turned into the first new one, by one edit that changes the type. A service that does not
@@ -95,21 +95,31 @@ class Plan:
         """How many steps are of this kind."""
         return sum(step.kind is kind for step in self.steps)
 
-    def brake(self, allowed: int | None = None) -> str | None:
+    @property
+    def replaced(self) -> int:
+        """How many records lose what they say: they get another type or content, and not only a ttl or a proxy."""
+        pairs = [(step.before, step.after) for step in self.steps]
+        return sum(
+            before is not None and after is not None and (before.type, value(before)) != (after.type, value(after))
+            for before, after in pairs
+        )
+
+    def brake(self, allowed: int | None = None, *, replaced: int | None = None) -> str | None:
         """Why the plan should not be carried out without more ado, None where nothing speaks against it.
 
         Args:
             allowed: how many deletions are all right; None for ten, or a fifth of the records if that is more,
                 and never all of them.
+            replaced: how many records may get another content; None for ten, or a fifth of the records if that is
+                more.
         """
-        deleted = self.count(Kind.DELETE)
-        if allowed is None:
-            limit = max(10, self.had // 5)
-            if deleted <= limit and (deleted < self.had or not deleted):
-                return None
-        elif deleted <= allowed:
-            return None
-        return f"the plan deletes {deleted:,} of {self.had:,} records"
+        usual = max(10, self.had // 5)
+        deleted, changed = self.count(Kind.DELETE), self.replaced
+        if deleted > (usual if allowed is None else allowed) or (allowed is None and deleted and deleted == self.had):
+            return f"the plan deletes {deleted:,} of {self.had:,} records"
+        if changed > (usual if replaced is None else replaced):
+            return f"the plan replaces the content of {changed:,} of {self.had:,} records"
+        return None
 
 
 # -- making one --------------------------------------------------------------------------------------

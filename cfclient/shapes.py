@@ -27,6 +27,8 @@ __all__ = [
     "ipv4_address",
     "ipv6_address",
     "is_label",
+    "is_todays_id",
+    "is_zone_id",
     "listed",
     "loc_text",
     "names",
@@ -43,7 +45,8 @@ E = TypeVar("E", bound=enum.Enum)
 _ZONE_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 # Owner names are laxer than host names: underscores, RFC 2317's slashes, hyphens at either end.
 _NAME_LABEL = re.compile(r"[a-z0-9_/-]{1,63}")
-_ZONE_ID = re.compile(r"[0-9a-f]{32}")
+# The ids of today are 32 hexadecimal digits; those of version 1 were numbers.
+_TODAYS_ID, _OLD_ID = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9]{1,20}")
 
 # RFC 1876 §3: degrees, optional minutes and seconds, hemisphere, altitude, optional size and precisions.
 _LOC = re.compile(
@@ -93,11 +96,21 @@ def _checked(parameter: str, value: object, expected: str, label: re.Pattern[str
     return name
 
 
+def is_todays_id(zone: str) -> bool:
+    """Whether a zone is said by its id on today's Cloudflare, instead of by its name."""
+    return _TODAYS_ID.fullmatch(zone) is not None
+
+
+def is_zone_id(zone: str) -> bool:
+    """Whether a zone is said by its id, of today or of version 1."""
+    return is_todays_id(zone) or _OLD_ID.fullmatch(zone) is not None
+
+
 def domain_name(value: str, parameter: str = "zone") -> str:
     """A zone: a domain of at least two labels, or a zone id of 32 hexadecimal digits."""
     expected = "a domain name such as 'example.com'"
     name = _checked(parameter, value, expected, _ZONE_LABEL, wildcard=False)
-    if ("." not in name and not _ZONE_ID.fullmatch(name)) or (_ends_in_number(name) and "." in name):
+    if ("." not in name and not is_todays_id(name)) or (_ends_in_number(name) and "." in name):
         raise InvalidInput.of(parameter, value, expected)
     return name
 

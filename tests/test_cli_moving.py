@@ -149,6 +149,24 @@ def test_a_file_that_empties_the_zone_is_held_back(run: Run, tmp_path: Path, emu
     assert (0, []) == (allowed, contents(emulator))
 
 
+def test_a_file_that_says_everything_otherwise_is_held_back(
+    run: Run, tmp_path: Path, emulator: cfclient.Emulator
+) -> None:
+    """Unless so much may be replaced: such as a file that is another zone's."""
+    path = tmp_path / "other.csv"
+    path.write_text("name,type,content\n" + "".join(f"n{number},TXT,before\n" for number in range(12)))
+    run("import", "example.com", str(path), "--yes", "--no-delete")
+    path.write_text(path.read_text().replace("before", "after"))
+
+    code, _, err = run("import", "example.com", str(path), "--yes")
+    kept = contents(emulator)
+    allowed, _, _ = run("import", "example.com", str(path), "--yes", "--max-edits", "12")
+
+    assert (2, 12) == (code, kept.count("before"))
+    assert "replaces the content of 12 of 15 records: nothing was done; --max-edits 12 allows it" in err
+    assert (0, 12) == (allowed, contents(emulator).count("after"))
+
+
 def test_what_is_left_out_is_said(run: Run, tmp_path: Path) -> None:
     """The service's own, what lies elsewhere, and what cannot be written; the last is exit code 3."""
     path = tmp_path / "odd.zone"

@@ -345,6 +345,32 @@ def test_a_plan_that_deletes_much_is_held_back(have: int, keep: int, allowed: in
     assert expected == plan.brake(allowed)
 
 
+@pytest.mark.parametrize(
+    ("have", "other", "allowed", "braked"),
+    [
+        (20, 10, None, False),
+        (20, 11, None, True),
+        (100, 20, None, False),
+        (100, 21, None, True),
+        (3, 3, None, False),
+        (3, 3, 2, True),
+        (20, 20, 20, False),
+    ],
+)
+def test_a_plan_that_replaces_much_is_held_back(have: int, other: int, allowed: int | None, braked: bool) -> None:
+    """What a record said is as lost as with a deletion, so as much is all right; a new ttl loses nothing."""
+    entries = [entry(f"n{number}", TXT, "x") for number in range(have)]
+    wanted = [attrs.evolve(one, content="y") if number < other else one for number, one in enumerate(entries)]
+    slower = [attrs.evolve(one, ttl=3600) for one in entries]
+    before = [record(one, str(number)) for number, one in enumerate(entries)]
+
+    plan = make_plan(ZONE, before, wanted)
+
+    expected = f"the plan replaces the content of {other} of {have} records" if braked else None
+    assert (other, expected) == (plan.replaced, plan.brake(replaced=allowed))
+    assert (have, None) == (len(make_plan(ZONE, before, slower).steps), make_plan(ZONE, before, slower).brake())
+
+
 @pytest.mark.anyio
 async def test_a_refusal_ends_it() -> None:
     """What was done stays done; a step of one way has no other."""

@@ -10,12 +10,11 @@ Of a zone that is done, nothing is kept but its name.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 from operator import attrgetter
-from typing import Final, TypeVar, cast
+from typing import TypeVar, cast
 
 import attrs
 
@@ -148,17 +147,13 @@ def audit(
     return _audit(reading, wanted, concurrency, judged, skip)
 
 
-#: today's ids are 32 hexadecimal digits, version 1's were numbers
-_ID: Final = re.compile(r"[0-9a-f]{32}|[0-9]{1,20}")
-
-
 def _wanted(zones: Iterable[str]) -> tuple[str, ...]:
     """The names and ids, each once, in their one form."""
     if isinstance(zones, str):
         zones = [part for part in zones.split(",") if part.strip()]
     given = [zone.strip() if isinstance(zone, str) else zone for zone in zones]
     # No zone at all is refused by the same words as everywhere.
-    found = [zone if isinstance(zone, str) and _ID.fullmatch(zone) else shapes.names([zone])[0] for zone in given]
+    found = [zone if isinstance(zone, str) and shapes.is_zone_id(zone) else shapes.names([zone])[0] for zone in given]
     return tuple(dict.fromkeys(found or shapes.names([])))
 
 
@@ -185,7 +180,7 @@ async def _audit(
 
 
 async def _resolved(backend: Backend, wanted: tuple[str, ...] | None) -> _Zones:
-    if wanted is not None and not any(_ID.fullmatch(zone) for zone in wanted):
+    if wanted is not None and not any(shapes.is_zone_id(zone) for zone in wanted):
         return _Zones(wanted, answered=frozenset(wanted))
     listed = await whole(
         lambda offset: backend.perform(act.ZoneLoadMulti(offset=offset)),
@@ -198,7 +193,7 @@ async def _resolved(backend: Backend, wanted: tuple[str, ...] | None) -> _Zones:
     if wanted is None:
         return _Zones(tuple(dict.fromkeys(name for _, name, _, _ in listed)), owners, answered=answered)
     names = {ident: name for ident, name, _, _ in listed}
-    lost = tuple(zone for zone in wanted if _ID.fullmatch(zone) and zone not in names)
+    lost = tuple(zone for zone in wanted if shapes.is_zone_id(zone) and zone not in names)
     return _Zones(
         tuple(dict.fromkeys(names.get(zone, zone) for zone in wanted if zone not in lost)),
         owners,
@@ -215,7 +210,7 @@ def _is_answered(zone: models.Zone) -> bool:
 async def count(backend: Backend, zones: Iterable[str] | None = None) -> tuple[int, int]:
     """How many zones an audit of these is of, and on how many pages they are listed; each page is asked for once."""
     wanted = None if zones is None else _wanted(zones)
-    if wanted is not None and not any(_ID.fullmatch(zone) for zone in wanted):
+    if wanted is not None and not any(shapes.is_zone_id(zone) for zone in wanted):
         return len(wanted), 0
     offset, pages, more = 0, 0, True
     names = set[str]()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -15,6 +14,7 @@ from cfclient.client import Client
 from cfclient.harmless import harmless
 from cfclient.output import destination
 from cfclient.planning import Kind, Plan, Step, carry_out, make_plan, records_of
+from cfclient.shapes import is_zone_id
 
 from .options import DEFAULT_ACCOUNT, INCOMPLETE, Account, Traceback, Usage, ZoneName, flag, say
 
@@ -72,6 +72,10 @@ def import_zone(
         int | None,
         Parameter(help="How many records may be deleted; otherwise ten or a fifth of them, and never all."),
     ] = None,
+    max_edits: Annotated[
+        int | None,
+        Parameter(help="How many records may get another content; otherwise ten or a fifth of them."),
+    ] = None,
     account: Account = DEFAULT_ACCOUNT,
     traceback: Traceback = False,  # noqa: ARG001  `run` looks for it
 ) -> int:
@@ -92,7 +96,7 @@ def import_zone(
     found = zonefile.read(_text(file), format or _BY_SUFFIX.get(Path(file).suffix.lower(), "bind"), zone=zone)
     for what, reason in found.skipped:
         say(f"skipped: {what} {reason}")
-    job = _Import(found, delete=not no_delete, max_deletes=max_deletes, dry_run=dry_run, yes=yes)
+    job = _Import(found, delete=not no_delete, max_deletes=max_deletes, max_edits=max_edits, dry_run=dry_run, yes=yes)
     connection = account.connect()
 
     async def imported() -> bool:
@@ -105,7 +109,7 @@ def import_zone(
 
 def _name(zone: str) -> str:
     """The name; an id would stand in the file behind every record's own name."""
-    if re.fullmatch("[0-9a-f]{32}|[0-9]+", zone):
+    if is_zone_id(zone):
         raise Usage(f"{zone} is a zone's id, and a file of records needs its name (--account chooses among several)")
     return zone
 
@@ -121,11 +125,19 @@ class _Import:
     """One import, from the plan to its last step."""
 
     def __init__(
-        self, found: zonefile.Zonefile, *, delete: bool, max_deletes: int | None, dry_run: bool, yes: bool
+        self,
+        found: zonefile.Zonefile,
+        *,
+        delete: bool,
+        max_deletes: int | None,
+        max_edits: int | None,
+        dry_run: bool,
+        yes: bool,
     ) -> None:
         self._found = found
         self._delete = delete
         self._max_deletes = max_deletes
+        self._max_edits = max_edits
         self._dry_run = dry_run
         self._yes = yes
         self._done = 0
@@ -137,9 +149,12 @@ class _Import:
         _show(plan)
         if self._dry_run or not plan.steps:
             return not plan.refused
-        reason = plan.brake(self._max_deletes)
-        if reason is not None:
-            raise Usage(f"{reason}: nothing was done; --max-deletes {plan.count(Kind.DELETE)} allows it")
+        for reason, allows in (
+            (plan.brake(self._max_deletes, replaced=plan.replaced), f"--max-deletes {plan.count(Kind.DELETE)}"),
+            (plan.brake(plan.count(Kind.DELETE), replaced=self._max_edits), f"--max-edits {plan.replaced}"),
+        ):
+            if reason is not None:
+                raise Usage(f"{reason}: nothing was done; {allows} allows it")
         if not self._yes and not _agreed(plan):
             raise Usage("nothing was done")
         try:

@@ -6,7 +6,6 @@ because it comes first; several raise `AmbiguousZone`, and a zone id in the name
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -26,7 +25,7 @@ from cfclient.errors import (
     ZoneChoice,
 )
 from cfclient.models import Page, Zone, ZoneProps
-from cfclient.shapes import domain_name, unicode_name
+from cfclient.shapes import domain_name, is_todays_id, unicode_name
 
 from .asking import Asking, at_once
 from .envelope import Info
@@ -39,7 +38,6 @@ __all__ = ["LISTED", "PER_PAGE", "Zones", "has_more", "written", "zone_value"]
 PER_PAGE: Final = 50
 #: the most zones whose names a listing teaches: of more, the memory would forget them again
 LISTED: Final = 4_000
-_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class _Named(msgspec.Struct):
@@ -217,7 +215,7 @@ class Zones:
             zone: what the action says.
             named: whether the name is worth a call where only the id is given.
         """
-        if not _ID.fullmatch(zone):
+        if not is_todays_id(zone):
             seen = await self._memory.once((*self._mine, "name", zone), lambda: self._find(zone))
         elif named:
             seen = await self._memory.once((*self._mine, "id", zone), lambda: self._name(zone))
@@ -341,7 +339,7 @@ class Zones:
         return {zone: answer for zone, answer in answers.items() if answer is not None}
 
     async def _active(self, zone: str) -> str | None:
-        if _ID.fullmatch(zone):
+        if is_todays_id(zone):
             try:
                 found = [await self.fetched(zone)]
             except InvalidInput:
