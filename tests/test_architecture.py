@@ -40,6 +40,7 @@ FLOORS: dict[str, int] = {
     "exchanges": 5,
     "http.environment": 5,
     "http.border": 5,
+    "http.channel": 5,
     "http.pooled": 6,
     "http.httpx": 6,
     "http.aiohttp": 7,

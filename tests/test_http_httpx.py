@@ -208,7 +208,8 @@ async def test_an_answer_that_comes_twice_is_not_the_next_one_s() -> None:
 
 async def test_without_httpcore_s_insides_a_lane_passes_for_sound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another release may call them otherwise; a lane is kept then."""
-    monkeypatch.delattr("httpcore.AsyncConnectionPool.connections")
+    for kind in adapter._Lane, adapter._Direct:
+        monkeypatch.setattr(kind, "_inner", lambda _: object())
     async with serve(echo) as server, Lanes(1) as lanes:
         for _ in range(2):
             await lanes.exchange(post(server.url))
@@ -236,7 +237,7 @@ async def test_a_request_whose_connection_is_never_made_has_not_left(
     async def stuck(*args: Any, **kwargs: Any) -> None:
         await anyio.sleep_forever()
 
-    monkeypatch.setattr("httpcore.AsyncConnectionPool.handle_async_request", stuck)
+    monkeypatch.setattr("httpcore.AsyncHTTPConnection.handle_async_request", stuck)
     departing.set(departure := Departure())
     async with Lanes(1, timeouts=Timeouts(total=0.05)) as lanes:
         with pytest.raises(ConnectionFailed) as caught:
@@ -320,8 +321,18 @@ async def test_a_failure_after_the_request_left(script: Script, words: str) -> N
 
         await server.deserted()
         assert caught.value.maybe_carried_out
-        assert isinstance(caught.value.__cause__, httpx.TransportError)
+        assert type(caught.value.__cause__).__module__.partition(".")[0] in {"httpx", "httpcore"}
         assert (0, 0, 1) == (lanes.idle, lanes.busy, lanes.retired)
+
+
+@pytest.mark.parametrize("url", ["ftp://service.test/", "service.test"])
+async def test_an_address_that_is_none_is_refused(url: str) -> None:
+    """Nothing has left."""
+    async with Lanes() as lanes:
+        with pytest.raises(ConnectionFailed, match="cannot connect to such an address") as caught:
+            await lanes.exchange(post(url))
+
+    assert not caught.value.maybe_carried_out
 
 
 async def test_nobody_takes_the_request() -> None:
@@ -564,13 +575,13 @@ async def test_an_exchange_under_way_ends_well_when_the_lanes_are_closed() -> No
 
 async def test_lanes_are_closed_though_the_block_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Closing is shielded, so that leaving in a hurry leaves no connection behind."""
-    close = httpx.AsyncHTTPTransport.aclose
+    for kind in adapter._Lane, adapter._Direct:
 
-    async def slowly(self: httpx.AsyncHTTPTransport) -> None:
-        await anyio.sleep(0.01)
-        await close(self)
+        async def slowly(self: Any, close: Any = kind._close) -> None:
+            await anyio.sleep(0.01)
+            await close(self)
 
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "aclose", slowly)
+        monkeypatch.setattr(kind, "_close", slowly)
     lanes = Lanes()
     async with serve(echo) as server:
         with anyio.CancelScope() as scope:
@@ -586,19 +597,20 @@ async def test_lanes_are_closed_though_the_block_is_cancelled(monkeypatch: pytes
 async def test_a_connection_that_does_not_close_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given a moment, and an error in closing is nobody's either."""
     monkeypatch.setattr(adapter, "_GRACE", 0.01)
-    close = httpx.AsyncHTTPTransport.aclose
+    kinds = {kind: kind._close for kind in (adapter._Lane, adapter._Direct)}
 
-    async def hanging(self: httpx.AsyncHTTPTransport) -> None:
-        await close(self)
+    async def hanging(self: Any) -> None:
+        await kinds[type(self)](self)
         await anyio.sleep(3600)
 
-    async def failing(self: httpx.AsyncHTTPTransport) -> None:
-        await close(self)
+    async def failing(self: Any) -> None:
+        await kinds[type(self)](self)
         raise OSError("no")
 
     async with serve(echo) as server:
         for broken in hanging, failing:
-            monkeypatch.setattr(httpx.AsyncHTTPTransport, "aclose", broken)
+            for kind in kinds:
+                monkeypatch.setattr(kind, "_close", broken)
             with anyio.fail_after(5):
                 async with Lanes() as lanes:
                     await lanes.exchange(post(server.url))

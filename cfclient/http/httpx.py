@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import ssl
 import time
+from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import anyio
+import httpcore
 import httpx
+from anyio.lowlevel import current_token
 
 from cfclient.backend import departed
 from cfclient.errors import MisusedClient
@@ -26,6 +29,7 @@ from cfclient.http import Reply, Request
 from cfclient.loops import Home
 
 from .border import ACCEPT, Body, Meanings, Timeouts, answered, checked_limit, turn, unquoting
+from .channel import Network
 from .environment import login, proxy
 
 if TYPE_CHECKING:
@@ -47,6 +51,14 @@ _TRUSTS_NOBODY: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 # Addresses hold no key, and come again and again; taking one apart costs a tenth of an exchange.
 _parsed: Final = lru_cache(256)(httpx.URL)
+
+
+@lru_cache(256)
+def _targets(url: httpx.URL) -> httpcore.URL:
+    if url.scheme not in {"http", "https"} or not url.raw_host:
+        raise httpcore.UnsupportedProtocol("expected an address that begins with http:// or https://")
+    return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
+
 
 # How long a connection is given to close; what hangs longer is left to the garbage collector.
 _GRACE: Final = 2.0
@@ -143,7 +155,8 @@ class Lanes:
             await lane.aclose()  # made before there was an SSLContext, or for another way
         if secure and self._context is None:
             self._context = httpx.create_ssl_context()
-        return _Lane(self._context, self._timeout, self._keepalive, through, trust_env=self._trust_env)
+        kind = _Direct if through is None and isinstance(current_token().native_token, AbstractEventLoop) else _Lane
+        return kind(self._context, self._timeout, self._keepalive, through, trust_env=self._trust_env)
 
     async def _give_back(self, lane: _Lane) -> None:
         if self._home.closed or not lane.sound():
@@ -175,9 +188,7 @@ class Lanes:
 
 
 class _Lane:
-    """One connection; httpx opens it again where the server closed it between two exchanges."""
-
-    __slots__ = ("_extensions", "_sent", "_socket", "_transport", "_trust_env", "secure", "since", "through")
+    """One connection, over httpx's transport; httpx opens it again where the server closed it between two exchanges."""
 
     def __init__(
         self,
@@ -191,18 +202,25 @@ class _Lane:
         self.secure = context is not None
         self.through = through
         self.since = 0.0
+        self._context = context
+        self._keepalive = keepalive
         self._trust_env = trust_env
         self._sent = _Sent()
+        self._extensions: dict[str, Any] = {"timeout": timeout}
+        self._open()
+
+    def _open(self) -> None:
         self._socket = _Socket()
-        self._extensions = {"timeout": timeout, "trace": self._socket} if self.secure else {"timeout": timeout}
+        if self.secure:
+            self._extensions["trace"] = self._socket
         self._transport = httpx.AsyncHTTPTransport(
-            verify=context or _TRUSTS_NOBODY,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=keepalive),
-            proxy=through,
+            verify=self._context or _TRUSTS_NOBODY,
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=self._keepalive),
+            proxy=self.through,
         )
 
     async def send(self, request: Request) -> Reply:
-        # Straight to the transport: no redirects, no cookies, no proxies of the environment, no log of the URL.
+        # Straight to the connection: no redirects, no cookies, no proxies of the environment, no log of the URL.
         url = _parsed(request.url)
         headers = {"host": url.netloc.decode("ascii"), **ACCEPT, **request.headers}
         if self._trust_env:
@@ -212,6 +230,9 @@ class _Lane:
         self._sent.out = False
         if not request.body:
             self._sent()
+        return await self._exchange(request, url, headers)
+
+    async def _exchange(self, request: Request, url: httpx.URL, headers: dict[str, str]) -> Reply:
         response = await self._transport.handle_async_request(
             httpx.Request(
                 request.method,
@@ -238,17 +259,70 @@ class _Lane:
         shows these; where its insides are others than today's, this sees nothing.
         """
         try:
-            inner: Any = self._transport._pool.connections[0]  # noqa: SLF001 (see above)
-            beyond, _ = inner._connection._h11_state.trailing_data  # noqa: SLF001 (see above)
+            beyond, _ = self._inner()._connection._h11_state.trailing_data  # noqa: SLF001 (see above)
         except (AttributeError, IndexError):
             return True
         return not beyond
 
+    def _inner(self) -> Any:
+        return self._transport._pool.connections[0]  # noqa: SLF001 (see above)
+
     async def aclose(self) -> None:
         # Whoever closes a lane has an answer or an error already; what goes wrong here changes neither.
         with anyio.move_on_after(_GRACE, shield=True), suppress(Exception):
-            await self._transport.aclose()
-            await self._socket.aclose()
+            await self._close()
+
+    async def _close(self) -> None:
+        await self._transport.aclose()
+        await self._socket.aclose()
+
+
+class _Direct(_Lane):
+    """One connection of httpcore's, without httpx's pool around it, over asyncio's own transports: half the cost."""
+
+    _connection: httpcore.AsyncHTTPConnection | None = None
+
+    def _open(self) -> None:
+        self._network = Network()
+
+    async def _exchange(self, request: Request, url: httpx.URL, headers: dict[str, str]) -> Reply:
+        target = _targets(url)
+        connection = self._connection
+        if connection is not None and (
+            not connection.can_handle_request(target.origin) or connection.is_closed() or connection.has_expired()
+        ):
+            await connection.aclose()
+            connection = None
+        if connection is None:
+            self._connection = connection = httpcore.AsyncHTTPConnection(
+                target.origin, self._context, self._keepalive, network_backend=self._network
+            )
+        self._network.holding = bool(request.body)
+        response = await connection.handle_async_request(
+            httpcore.Request(
+                request.method,
+                target,
+                headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()],
+                content=_Body(request.body, self._sent),
+                extensions=self._extensions,
+            )
+        )
+        answered_with: dict[str, str] = {}
+        for raw, value in response.headers:
+            name, text = raw.decode("ascii").lower(), value.decode("latin-1")
+            answered_with[name] = f"{answered_with[name]}, {text}" if name in answered_with else text
+        body = Body(answered_with.get("content-encoding", ""), request.max_reply)
+        async for piece in cast("AsyncIterable[bytes]", response.stream):
+            body.add(piece)
+        await response.aclose()
+        return Reply(status=response.status, headers=answered_with, body=body.whole())
+
+    def _inner(self) -> Any:
+        return self._connection
+
+    async def _close(self) -> None:
+        if self._connection is not None:
+            await self._connection.aclose()
 
 
 class _Sent:
@@ -369,7 +443,7 @@ _MISUSED: Final = ("a hook of the httpx client misused a stream", True)
 
 #: What an error of httpx or httpx2 means.
 MEANINGS: Final = Meanings(
-    packages=("httpx", "httpx2"),
+    packages=("httpx", "httpx2", "httpcore"),
     table={
         "ConnectError": ("cannot connect", False),
         "ConnectTimeout": ("no connection in time", False),
