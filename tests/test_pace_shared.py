@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import shutil
 import signal
 import socket
@@ -27,8 +28,10 @@ from cfclient.http import Reply, Request
 from cfclient.pace import Pace, Pacing
 from cfclient.pace.file import File
 from cfclient.pace.policy import Rate
-from cfclient.pace.shared import Answer, Ask, Ended, Shared, Store, StoreFailed, key_of
+from cfclient.pace.shared import Answer, Ask, Ended, Reach, Shared, Store, StoreFailed, key_of
 from cfclient.pace.window import Window
+from cfclient.retry import Retry
+from tests.test_pace import on_mock_clock
 
 ROOT = Path(__file__).resolve().parents[1]
 URL = "https://v1.example/api_json.html"
@@ -525,7 +528,7 @@ class Slow:
 def lone(store: Any, **options: Any) -> Shared:
     """One budget over this store."""
     pace = Pace(**{"store": "file:/b.db", **options})
-    return Shared(store, "k", Rate(4, 100), pace, Window(Rate(4, 100), room=0))
+    return Shared(Reach(store), "k", Rate(4, 100), pace, Window(Rate(4, 100), room=0))
 
 
 def test_what_ends_while_the_store_is_told_is_told_by_the_same(anyio_backend: str) -> None:
@@ -933,7 +936,8 @@ def test_a_full_disk_fails_calls_or_leaves_a_share_until_there_is_room(tmp_path:
             try:
                 shared = of.shared(ME.principal, "api", of.http(ME)._window("api"))
                 assert shared is not None
-                shared._failed = anyio.current_time()
+                # A question that took an hour: for another one the store is left alone.
+                shared._reach._failed(StoreFailed("disk is full"), anyio.current_time() - 3600)
                 await of.http(ME).exchange(ASK)
                 seen.append("answered")
             except ConnectionFailed as error:
@@ -1002,3 +1006,163 @@ def test_a_redis_whose_answer_was_lost_gives_the_same_places_again(redis: str) -
     given, later = anyio.run(main)
 
     assert (4, 4, ()) == (given.used, later.used, later.places)
+
+
+# -- a store that comes and goes ----------------------------------------------------------------------
+
+
+class Away:
+    """A store that is away until a moment; each question then takes so long to fail."""
+
+    def __init__(self, until: float, takes: float = 0.0) -> None:
+        self.until = until
+        self.takes = takes
+        self.asked: list[float] = []
+        self.under_way = self.most = 0
+
+    async def step(self, ask: Ask, /) -> Answer:
+        now = anyio.current_time()
+        self.asked.append(now)
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        try:
+            await anyio.lowlevel.checkpoint()
+            if now < self.until:
+                await anyio.sleep(self.takes)
+                raise StoreFailed("refused")
+        finally:
+            self.under_way -= 1
+        return Answer(places=ask.places(ask.want), used=0, wait=0.0, full=0.0, held=0.0)
+
+    async def aclose(self) -> None:
+        """Nothing to close."""
+
+
+async def every(seconds: float, calls: int, call: Any) -> None:
+    """So many calls, one beginning after the other."""
+    async with anyio.create_task_group() as tasks:
+        for number in range(calls):
+            tasks.start_soon(call, number)
+            await anyio.sleep(seconds)
+
+
+@pytest.mark.parametrize("away", [0.3, 1.0, 1.4])
+def test_a_short_restart_of_the_store_fails_no_call_that_is_asked_again(
+    away: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is tried soon, and ever less often; by one at a time, however many call, for however many principals."""
+    service, answered = Service(Reply(status=200, body=b'{"result":"success","msg":null}')), list[int]()
+
+    async def main() -> Away:
+        began = anyio.current_time()
+        store = Away(began + away)
+        monkeypatch.setattr("cfclient.pace._opened", lambda _: store)
+        policy = Retry(draw=lambda: 1.0)
+        async with cfclient.connect(
+            URL, email="me@example.com", token="k", http=service, retry=policy, pace="file:/b.db"
+        ) as cf:
+
+            async def call(number: int) -> None:
+                await cf.acting_as(Credentials(f"{number % 7}@example.com", "k")).stats("example.com")
+                answered.append(number)
+
+            await every(0.01, 40, call)
+        store.asked = [at - began for at in store.asked if at < store.until]
+        return store
+
+    service.script *= 40
+    store = on_mock_clock(main)
+
+    assert 40 == len(answered)
+    assert len(store.asked) <= 6
+    gaps = [later - earlier for earlier, later in itertools.pairwise(store.asked)]
+    assert all(gap > 0.09 for gap in gaps)
+
+
+@pytest.mark.parametrize("takes", [0.0, 2.0])
+@pytest.mark.parametrize("fallback", ["fail", "share&share=0.5"])
+def test_a_store_that_stays_away_is_tried_by_one_at_a_time_and_holds_nobody_else_up(
+    fallback: str, takes: float, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A call each tenth of a second for a minute: only those that try wait for it, and the log has one line."""
+    took, seen = list[float](), Counter[str]()
+
+    async def main() -> Away:
+        store = Away(anyio.current_time() + 60, takes)
+        monkeypatch.setattr("cfclient.pace._opened", lambda _: store)
+        of = pacing(f"file:/b.db?fallback={fallback}", Service(), calls=2000, seconds=300.0)
+
+        async def call(number: int) -> None:
+            began = anyio.current_time()
+            try:
+                await of.http(Credentials(f"{number % 3}@example.com", "k")).exchange(ASK)
+                seen["answered"] += 1
+            except ConnectionFailed:
+                seen["failed"] += 1
+            took.append(anyio.current_time() - began)
+
+        await every(0.1, 590, call)
+        store.until = 0.0
+        await of.aclose()
+        return store
+
+    store = on_mock_clock(main)
+
+    assert {"failed" if fallback == "fail" else "answered": 590} == seen
+    # A question for each principal, until the first has failed; then one after the other, with a pause.
+    tries, before = len(store.asked), round(10 * takes)
+    assert tries <= (20 if takes else 65)
+    assert store.most <= 3
+    assert sum(one > 0 for one in took) <= before + tries
+    assert max(took) <= takes
+    warned = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert ["the shared budget cannot be reached: refused"] == warned
+
+
+def test_a_client_of_many_principals_is_closed_in_time_where_its_store_is_away() -> None:
+    """One question finds that out, and not one for each."""
+
+    async def main() -> tuple[int, float]:
+        store = Away(math.inf, 2.0)
+        of = pacing("file:/b.db", Service())
+        of.store, store.until = store, 0.0
+        for number in range(50):
+            await of.http(Credentials(f"{number}@example.com", "k")).exchange(ASK)
+        for shared in of._shared.values():
+            shared.end("a place")
+        store.until, store.asked, began = math.inf, [], anyio.current_time()
+        await of.aclose()
+        return len(store.asked), anyio.current_time() - began
+
+    assert (1, 2.0) == on_mock_clock(main)
+
+
+def test_who_waits_for_a_place_of_the_share_goes_on_when_the_store_is_there_again() -> None:
+    """It looks whether it is, by and by; a try that is cancelled is made again by the next."""
+
+    async def main() -> list[float]:
+        began, done = anyio.current_time(), list[float]()
+        store = Away(began + 7.0, 0.5)
+        of = pacing("file:/b.db?fallback=share&share=0.1", Service(), calls=10)
+        of.store = store
+
+        async def call() -> None:
+            await of.http(ME).exchange(ASK)
+            done.append(anyio.current_time() - began)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(call)
+            await anyio.sleep(1)
+            for _ in range(3):
+                with anyio.move_on_after(0.7):
+                    await call()
+            for _ in range(3):
+                tasks.start_soon(call)
+        await of.aclose()
+        return done
+
+    first, *others = on_mock_clock(main)
+
+    assert 0.5 == first
+    assert 3 == len(others)
+    assert all(7.0 <= at <= 9.0 for at in others)

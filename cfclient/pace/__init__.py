@@ -35,7 +35,7 @@ from .policy import Budget, Pace, Rate, StoreAddress, Wait, longest, max_wait
 from .window import Late, Window
 
 if TYPE_CHECKING:  # loaded where processes share a budget
-    from .shared import Shared, Store
+    from .shared import Reach, Shared, Store
 
 __all__ = ["Budget", "Pace", "Paced", "Pacing", "Rate", "Wait", "max_wait"]
 
@@ -130,6 +130,7 @@ class Pacing:
                 )
             self.store = _opened(pace.store)
         self._shared: dict[str, Shared] = {}
+        self._reach: Reach | None = None
         self._named = {} if principal is None else {credentials.principal: principal}
         self._home: _Loop | None = None
 
@@ -173,8 +174,10 @@ class Pacing:
         return self._of_store(self.store, (*_ADDRESS, name), window)
 
     def _of_store(self, store: Store, names: tuple[str, ...], window: Window) -> Shared:
-        from .shared import Shared, key_of
+        from .shared import Reach, Shared, key_of
 
+        if self._reach is None:
+            self._reach = Reach(store)
         key = key_of(*names)
         found = self._shared.get(key)
         if found is None:
@@ -183,7 +186,7 @@ class Pacing:
                 spare = [old for old, shared in self._shared.items() if shared.idle] or list(self._shared)
                 for old in spare[: _MOST_WINDOWS // 2]:
                     del self._shared[old]
-            found = self._shared[key] = Shared(store, key, window.rate, self.pace, window)
+            found = self._shared[key] = Shared(self._reach, key, window.rate, self.pace, window)
         found.window = window
         return found
 

@@ -6,6 +6,7 @@
 3. One call of each class asks the store at a time, for itself and for those behind it.
 4. Where the store cannot be reached, every call fails, or a part of the limit is left to each process, and
    the log says so. Nothing waits longer for the store than its timeout, and nothing is unlimited.
+   Then one question at a time tries whether it is there again, after pauses that begin small.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from cfclient.errors import ConnectionFailed
 from .policy import Pace, Rate
 from .window import Late, Window
 
-__all__ = ["Answer", "Ask", "Ended", "Shared", "Store", "StoreFailed", "key_of"]
+__all__ = ["Answer", "Ask", "Ended", "Reach", "Shared", "Store", "StoreFailed", "key_of"]
 
 _log = logging.getLogger("cfclient.pace")
 
@@ -37,8 +38,9 @@ _BATCH: Final = 32
 _MOST_ENDED: Final = 4096
 # Who tells the store tells it what ended meanwhile as well, so many times at most.
 _ROUNDS: Final = 8
-# After a failure the store is left alone for so many seconds.
-_RECOVERY: Final = 5.0
+# After a failure the store is left alone for so many seconds, twice as many after each further one up to the second
+# number, and at least as long as the question took.
+_PAUSES: Final = 0.1, 1.0
 
 
 class StoreFailed(Exception):
@@ -102,6 +104,54 @@ class Store(Protocol):
         ...
 
 
+class Reach:
+    """A store, and whether it can be reached as far as this process knows: one for all budgets in it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        #: whether the last question failed
+        self.down: bool = False
+        self._pause = 0.0
+        self._again = -math.inf
+        self._trying = False
+
+    def due(self, now: float) -> bool:
+        """Whether it may be asked: while it is down, by one at a time, when a pause is over."""
+        return not self.down or (now >= self._again and not self._trying)
+
+    def wait(self, now: float) -> float:
+        """Seconds after which to look again whether it may be asked."""
+        return self._pause if self._trying else max(0.01, self._again - now)
+
+    async def answered(self, ask: Ask) -> Answer:
+        """The answer of a store that is due; what becomes of the question says whether it can be reached."""
+        began, tries = anyio.current_time(), self.down
+        self._trying = self._trying or tries
+        try:
+            answer = await self._store.step(ask)
+        except StoreFailed as error:
+            # Those that were asked at the same time as the first that failed say nothing new.
+            if tries or not self.down:
+                self._failed(error, began)
+            raise
+        finally:
+            if tries:
+                self._trying = False
+        if self.down:
+            self.down, self._pause = False, 0.0
+            _log.info("the shared budget is reached again")
+        return answer
+
+    def _failed(self, error: StoreFailed, began: float) -> None:
+        now = anyio.current_time()
+        level = logging.DEBUG if self.down else logging.WARNING
+        _log.log(level, "the shared budget cannot be reached: %s", error)
+        first, longest = _PAUSES
+        self._pause = max(min(2 * self._pause, longest), first, now - began)
+        self._again = now + self._pause
+        self.down = True
+
+
 def key_of(*parts: str) -> str:
     """The name of a budget in a store: nobody can tell from it who the principal is."""
     text = "\n".join(parts).encode(errors="surrogatepass")
@@ -115,9 +165,9 @@ class Shared:
     reached, it is what is left.
     """
 
-    def __init__(self, store: Store, key: str, rate: Rate, pace: Pace, window: Window) -> None:
+    def __init__(self, reach: Reach, key: str, rate: Rate, pace: Pace, window: Window) -> None:
         self.window = window
-        self._store = store
+        self._reach = reach
         self._key = key
         self._rate = rate
         self._pace = pace
@@ -129,7 +179,6 @@ class Shared:
         #: the end of the hold that the store knows of
         self._told = -math.inf
         self._left: tuple[int, float] | None = None
-        self._failed = -math.inf
         self._flushing = False
 
     @property
@@ -144,6 +193,8 @@ class Shared:
     async def step(self, want: int = 0, least: int = 0) -> Answer:
         """One step of the store, with all that it has to be told."""
         now = anyio.current_time()
+        if not self._reach.due(now):
+            raise StoreFailed("it could not be reached, and is left alone for a moment")
         ended, self._ended = self._ended, []
         left, self._left = self._left, None
         hold = self._hold
@@ -158,7 +209,7 @@ class Shared:
             left=None if left is None or left[1] <= now else (left[0], left[1] - now),
         )
         try:
-            answer = await self._store.step(ask)
+            answer = await self._reach.answered(ask)
         except BaseException:
             # It may have been carried out: then nobody else knows of its places.
             unknown = [(place, -math.inf) for place in ask.places(want)]
@@ -184,21 +235,23 @@ class Shared:
         """
         deadline = anyio.current_time() + longest
         turn, ready = self._turns[bulk], self._ready[bulk]
+        if self._reach.down:
+            with suppress(StoreFailed):  # before the line: those who come meanwhile do not wait for what is tried
+                await self.step()
         try:
             async with turn:
                 while not ready:
-                    held, wait = False, self._without()
-                    if wait == 0:
-                        return None
-                    if wait is None:
-                        answer = await self._asked(bulk)
-                        if answer is None:
-                            continue
+                    answer = await self._asked(bulk)
+                    if answer is None:
+                        held, wait = False, self._without()
+                        if wait == 0:
+                            return None
+                    else:
                         ready.extend(answer.places)
                         held, wait = answer.held > 0, max(answer.wait, answer.held)
                     if not ready:
                         if anyio.current_time() + wait > deadline:
-                            raise Late(wait, held=held)
+                            raise Late(max(wait, 0.0 if answer else self.window.refills()[0]), held=held)
                         waits(wait)
                         await anyio.sleep(wait)
                 return ready.popleft()
@@ -210,25 +263,21 @@ class Shared:
                     self.unused(ready.popleft())
 
     async def _asked(self, bulk: bool) -> Answer | None:
+        """What the store says; None where it cannot be reached, or is left alone."""
         behind = self._turns[bulk].statistics().tasks_waiting
-        try:
+        with suppress(StoreFailed):
             return await self.step(min(_BATCH, behind + 1), self._pace.room(self._rate) if bulk else 0)
-        except StoreFailed as error:
-            self._failed = anyio.current_time()
-            _log.warning("the shared budget cannot be reached: %s", error)
-            return None
+        return None
 
-    def _without(self) -> float | None:
-        """Seconds to wait where the store is left alone after a failure; None where it is to be asked."""
-        if anyio.current_time() >= self._failed + _RECOVERY:
-            return None
+    def _without(self) -> float:
+        """Seconds to wait where there is no answer: none where a place of the share is left."""
         store = self._pace.store
         if store is None or store.share is None:
             raise ConnectionFailed("the shared budget cannot be reached", maybe_carried_out=False)
         # Those that stand here have a place of the window already, and have not gone.
         if self.window.used() - self.window.parked < max(1, int(self._rate.calls * store.share)):
             return 0.0
-        return min(_RECOVERY, max(0.01, self.window.refills()[0]))
+        return min(self._reach.wait(anyio.current_time()), max(0.01, self.window.refills()[0]))
 
     def end(self, place: str | None, late: float = 0.0) -> None:
         """The exchange has ended; the store is told with the next step."""
@@ -250,7 +299,7 @@ class Shared:
 
     async def flush(self) -> None:
         """Tells the store now, unless somebody does so already, who then tells this too."""
-        if self._flushing or anyio.current_time() < self._failed + _RECOVERY:
+        if self._flushing or not self._reach.due(anyio.current_time()):
             return
         self._flushing = True
         try:
