@@ -298,6 +298,187 @@ async def test_without_a_rule_that_follows_nothing_is_followed() -> None:
     assert {A: 1, B: 1} == account.read
 
 
+# -- MX, NS and SRV -----------------------------------------------------------------------------------
+
+TARGETS = tuple(rule for rule in RULES if rule.id.endswith(("-to-cname", "-to-nowhere")))
+
+
+@pytest.mark.parametrize("type_", ["MX", "NS", "SRV"])
+@pytest.mark.parametrize(
+    ("target", "theirs", "words"),
+    [
+        pytest.param("gone.b.example", [], "which the zone b.example does not have", id="missing"),
+        pytest.param(
+            "text.b.example",
+            [("text.b.example", "TXT", "text")],
+            "which has no address in the zone b.example",
+            id="another type",
+        ),
+        pytest.param("b.example", [], "which has no address in the zone b.example", id="an apex without address"),
+        pytest.param(
+            "h.b.example", [("h.b.example", "CNAME", "x.saas.example")], "a CNAME to x.saas.example", id="alias"
+        ),
+        pytest.param(
+            "h.w.b.example", [("*.w.b.example", "CNAME", "x.saas.example")], "a CNAME to x.saas.example", id="wildcard"
+        ),
+        # Narrow misses.
+        pytest.param("h.b.example", [("H.b.example", "AAAA", "2606:2800:220:1::1")], None, id="an address"),
+        pytest.param("h.w.b.example", [("*.w.b.example", "A", "93.184.216.34")], None, id="through a wildcard"),
+        pytest.param("h.part.b.example", [("part.b.example", "NS", "ns1.dns-host.example")], None, id="delegated"),
+        pytest.param("b.example", [("b.example", "CNAME", "x.saas.example")], None, id="an apex that is flattened"),
+        pytest.param("gone.elsewhere.example", [], None, id="no zone of the account"),
+    ],
+)
+async def test_targets_in_other_zones(type_: str, target: str, theirs: list[Row], words: str | None) -> None:
+    """As within a zone: they are there, with an address and not with a CNAME."""
+    content = f"1 443 {target}." if type_ == "SRV" else f"{target}."
+    zones: dict[str, list[Row]] = {A: [("x.a.example", type_, content)], B: theirs}
+
+    found = said(await audited(Account.of(zones), TARGETS)).get(A, [])
+
+    assert [f"the {type_} of x.a.example points to {target}, {words}"] * (words is not None) == found
+
+
+async def test_a_target_below_a_zone_that_is_another_zone_is_looked_for_there() -> None:
+    """Not in the zone above, which does not have it."""
+    zones: dict[str, list[Row]] = {
+        A: [("a.example", "MX", "mx.sub.a.example")],
+        "sub.a.example": [("mx.sub.a.example", "A", "93.184.216.34")],
+    }
+    assert {} == said(await audited(Account.of(zones), TARGETS))
+
+
+async def test_targets_in_a_zone_that_cannot_be_read() -> None:
+    """Only the rules that would need it say so."""
+    zones: dict[str, list[Row]] = {
+        A: [
+            ("a.example", "MX", "mx.b.example"),
+            ("x.a.example", "CNAME", "x.c.example"),
+            ("a.example", "MX", "mx.d.example"),
+        ],
+        B: [],
+        C: [("x.c.example", "A", "93.184.216.34")],
+        "d.example": [],
+    }
+    refused = InvalidInput("Invalid zone.", code="E_INVLDINPUT")
+
+    found = await audited(Account.of(zones, refuse={B: refused, "d.example": refused}), (*CNAMES, *TARGETS))
+
+    reason = (
+        "an MX points into the zone b.example, whose records are not known: Invalid zone. (E_INVLDINPUT) (and 1 more)"
+    )
+    assert [(rule, reason) for rule in ("mx-to-cname", "mx-to-nowhere")] == list(found[A].not_checked)
+
+
+async def test_a_name_that_two_kinds_lead_to_is_followed_to_its_end() -> None:
+    """An MX to it does not hide where its CNAME goes."""
+    zones: dict[str, list[Row]] = {
+        A: [("a.example", "MX", "h.b.example"), ("x.a.example", "CNAME", "h.b.example")],
+        B: [("h.b.example", "CNAME", "i.c.example")],
+        C: [("i.c.example", "CNAME", "x.saas.example")],
+    }
+    account = Account.of(zones)
+
+    found = said(await audited(account, (*CNAMES, *TARGETS)))[A]
+
+    assert "the MX of a.example points to h.b.example, a CNAME to i.c.example" in found
+    assert "x.a.example -> h.b.example -> i.c.example -> x.saas.example is a chain of 3 CNAMEs" in found
+
+
+# -- DMARC --------------------------------------------------------------------------------------------
+
+DMARC = tuple(rule for rule in RULES if rule.id == "dmarc-missing")
+ADDRESS = "93.184.216.34"
+HAS_NONE = "has no TXT record that begins with v=DMARC1"
+
+
+@pytest.mark.parametrize(
+    ("zone", "others", "expected"),
+    [
+        pytest.param(
+            "shop.a.example",
+            {A: [("_dmarc.a.example", "TXT", '"v=DMARC1; p=reject"')]},
+            None,
+            id="the organisation has one",
+        ),
+        pytest.param(
+            "x.shop.a.example",
+            {A: [("_dmarc.a.example", "TXT", "v=DMARC1; p=reject")], "shop.a.example": []},
+            None,
+            id="the organisation has one, the zone between has none",
+        ),
+        pytest.param("shop.a.example", {A: [("_dmarc.a.example", "CNAME", "x.saas.example")]}, None, id="it is led to"),
+        pytest.param("shop.a.example", {A: [("_dmarc.a.example", "NS", "ns.x.example")]}, None, id="it is handed on"),
+        pytest.param("shop.a.co.uk", {"a.co.uk": [("*.a.co.uk", "TXT", "v=DMARC1; p=none")]}, None, id="a wildcard"),
+        pytest.param(
+            "shop.a.example",
+            {A: [("_dmarc.a.example", "TXT", "v=DMARC2"), ("_dmarc.b.example", "TXT", "v=DMARC1; p=none")]},
+            f"_dmarc.shop.a.example {HAS_NONE}, and neither has _dmarc.a.example, whose policy would hold for it",
+            id="the organisation has none",
+        ),
+        pytest.param("a.co.uk", {}, f"_dmarc.a.co.uk {HAS_NONE}", id="an organisation below a registry's name"),
+        pytest.param("a.example", {B: []}, f"_dmarc.a.example {HAS_NONE}", id="an organisation"),
+    ],
+)
+async def test_the_policy_of_an_organisation_holds_for_its_parts(
+    zone: str, others: dict[str, list[Row]], expected: str | None
+) -> None:
+    """As a receiver looks for it (RFC 7489 §6.6.3)."""
+    zones: dict[str, list[Row]] = {**others, zone: [(zone, "A", ADDRESS)]}
+    audits = await audited(Account.of(zones), DMARC)
+
+    assert ([expected] if expected else [], ()) == (
+        [finding.message for finding in audits[zone].findings],
+        audits[zone].not_checked,
+    )
+
+
+@pytest.mark.parametrize(
+    ("zones", "refuse", "words"),
+    [
+        ({}, {}, "the DMARC policy of a.example would hold for it, and that zone is not seen here"),
+        (
+            {A: []},
+            {A: InvalidInput("no", code="E_INVLDINPUT")},
+            "its DMARC policy may be that of the zone a.example, whose records are not known: no (E_INVLDINPUT)",
+        ),
+    ],
+)
+async def test_a_part_whose_organisation_is_not_seen(
+    zones: dict[str, list[Row]], refuse: dict[str, Exception], words: str
+) -> None:
+    """Nobody is accused."""
+    zones = {**zones, "shop.a.example": [("shop.a.example", "A", ADDRESS)]}
+
+    found = (await audited(Account.of(zones, refuse=refuse), DMARC))["shop.a.example"]
+
+    assert ((), (("dmarc-missing", words),)) == (found.findings, found.not_checked)
+
+
+async def test_only_what_a_rule_asks_for_is_looked_up() -> None:
+    """So the rules on mail cost no reading of what CNAMEs lead to, and a zone with a policy none of the one above."""
+    zones: dict[str, list[Row]] = {
+        "shop.a.example": [
+            ("_dmarc.shop.a.example", "TXT", "v=DMARC1; p=none"),
+            ("w.shop.a.example", "CNAME", "b.example"),
+        ],
+        A: [("a.example", "MX", "mx.b.example")],
+        B: [("mx.b.example", "A", ADDRESS)],
+    }
+    account = Account.of(zones)
+
+    await audited(account, DMARC)
+
+    assert dict.fromkeys(zones, 1) == account.read
+
+
+def test_what_a_rule_follows_is_known() -> None:
+    """A word that means nothing is refused."""
+    with pytest.raises(cfclient.ConfigurationError, match="follows: 'TXT' is none of CNAME, DMARC, MX, NS, SRV"):
+        attrs.evolve(RULES[0], follows={"TXT"})
+    assert frozenset({"CNAME", "DMARC", "MX", "NS", "SRV"}) == attrs.evolve(RULES[0], follows=True).follows
+
+
 # -- what it costs ------------------------------------------------------------------------------------
 
 
@@ -369,11 +550,11 @@ async def test_a_zone_is_followed_into_so_many_others_and_no_further() -> None:
     beyond = await Neighbours(zones, names, most=2).beyond(data)
 
     assert {
-        "gone.z0.example": Beyond(zone="z0.example", there=False),
-        "gone.z1.example": Beyond(zone="z1.example", there=False),
+        "gone.z0.example": Beyond(zone="z0.example", there=False, address=False, policy=False),
+        "gone.z1.example": Beyond(zone="z1.example", there=False, address=False, policy=False),
         **{
             f"gone.z{number}.example": Beyond(
-                zone=f"z{number}.example", failure="CNAMEs are followed into 2 other zones at most"
+                zone=f"z{number}.example", failure="2 other zones at most are looked into for a zone"
             )
             for number in (2, 3)
         },

@@ -10,15 +10,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 
 import cfclient
 from cfclient import cli
-from cfclient.actions import SETTINGS
+from cfclient.actions import SETTINGS, RecNew, ZoneLoadMulti
 from cfclient.audit.accounts import AuditAccount
 from cfclient.audit.gather import count
-from cfclient.audit.model import wanted
+from cfclient.audit.model import FOLLOWED, wanted
 from cfclient.audit.rules import RULES
 from cfclient.backend import Credentials
 from cfclient.backends.emulator import DEMO
@@ -100,13 +101,13 @@ async def test_an_audit_takes_as_many_calls_as_were_estimated(kind: str, all_set
     service = Counted(kind)
     only = frozenset(SETTINGS) if all_settings else wanted(RULES)
 
-    found = await estimate([service.account], service.opened, only=only, pace=Pace(), now=lambda: NOW)
+    found = await estimate([service.account], service.opened, only=only, follows=FOLLOWED, pace=Pace(), now=lambda: NOW)
     spent, service.calls = service.calls, 0
     async with service.opened(service.account) as client, cfclient.audit(client, all_settings=all_settings) as run:
         zones = [zone async for zone in run]
 
     assert all(zone.failure is None for zone in zones)
-    assert (3, service.calls) == (found.zones, found.calls)
+    assert (3, service.calls, 3) == (found.zones, found.calls, found.more)
     assert spent == found.spent == 1
     (share,) = found.principals
     assert (1199, 1200, 300.0) == (share.left, share.limit, share.limit_seconds)
@@ -124,7 +125,7 @@ async def test_zones_that_are_named_need_no_listing_and_ids_do() -> None:
         named = await count(client, [listed[0].zone_name])
         ids = await count(client, [listed[0].zone_id])
 
-    assert ((1, 0), (1, 1), 1) == (named, ids, service.calls)
+    assert ((1, 0, 0), (1, 1, 0), 1) == (tuple(named), tuple(ids), service.calls)
     await service.http.aclose()
 
 
@@ -151,14 +152,54 @@ async def test_accounts_of_one_principal_add_up_and_others_run_beside_them() -> 
 
     accounts = [account("a", "me", 300), account("b", "you", 10), account("c", "me", 300)]
     opened: Callable[[AuditAccount], Any] = lambda _: Block()  # noqa: E731
-    found = await estimate(accounts, opened, only=None, pace=Pace(), now=lambda: NOW)
-    bare = await estimate(accounts[:1], opened, only=None, pace=Pace(egress=None), now=lambda: NOW)
+    found = await estimate(accounts, opened, only=None, follows=FOLLOWED, pace=Pace(), now=lambda: NOW)
+    bare = await estimate(accounts[:1], opened, only=None, follows=frozenset(), pace=Pace(egress=None), now=lambda: NOW)
 
-    assert [(("a", "c"), 1200, 300.0), (("b",), 20, 0.0)] == [
-        (share.accounts, share.calls, share.seconds) for share in found.principals
+    assert [(("a", "c"), 1200, 600, 300.0, 300.0 + 3.0), (("b",), 20, 10, 0.0, 0.0)] == [
+        (share.accounts, share.calls, share.more, share.seconds, share.seconds_at_most) for share in found.principals
     ]
-    assert (1220, 610, 300.0) == (found.calls, found.zones, found.seconds)
-    assert (600, 0.0) == (bare.calls, bare.seconds)
+    assert (1220, 610, 610, 300.0) == (found.calls, found.more, found.zones, found.seconds)
+    assert NOW + timedelta(seconds=303) == found.ends_latest
+    assert (600, 0, 0.0) == (bare.calls, bare.more, bare.seconds)
+
+
+@pytest.mark.parametrize(
+    ("zones", "follows", "expected"),
+    [
+        (("a.example", "b.example", "c.example"), FOLLOWED, 3),
+        (("a.example", "b.example", "c.example"), frozenset({"MX"}), 3),
+        (("a.example", "x.a.example", "y.a.example", "b.example"), frozenset({"DMARC"}), 1),
+        (("a.example", "x.a.example"), frozenset(), 0),
+        (("a.example",), FOLLOWED, 0),
+    ],
+)
+async def test_zones_that_are_read_again_for_others(
+    zones: tuple[str, ...], follows: frozenset[str], expected: int
+) -> None:
+    """At most all of them; for the DMARC policies of those above, these only; for none where nothing is followed."""
+    service = Counted("v1")
+    account = attrs.evolve(service.account, zones=zones)
+
+    found = await estimate([account], service.opened, only=None, follows=follows, pace=None)
+
+    assert (2 * len(zones), expected) == (found.calls, found.more)
+    await service.http.aclose()
+
+
+async def test_as_many_calls_as_may_come_on_top_do_where_all_lead_into_each_other() -> None:
+    """Each zone is read once more and no more."""
+    service = Counted("v1")
+    names = [zone.zone_name for zone in service.emulator.perform(DEMO, ZoneLoadMulti()).objs]
+    for name, other in zip(names, names[1:] + names[:1], strict=True):
+        service.emulator.perform(DEMO, RecNew(name, "CNAME", "into-another-zone", f"www.{other}"))
+    found = await estimate([service.account], service.opened, only=None, follows=FOLLOWED, pace=None)
+    service.calls = 0
+
+    async with service.opened(service.account) as client, cfclient.audit(client) as run:
+        assert [None] * 3 == [zone.failure async for zone in run]
+
+    assert found.calls + found.more == service.calls
+    await service.http.aclose()
 
 
 # -- the command --------------------------------------------------------------------------------------
@@ -175,7 +216,10 @@ def test_the_command_prints_it_and_starts_nothing(capsys: pytest.CaptureFixture[
 
     assert [0, 0] == codes
     assert not path.exists()
-    assert "51 calls of 1 principal for 25 zones, and more for zones of over 180 records" in table
+    assert (
+        "51 calls of 1 principal for 25 zones, up to 25 more for zones into which others lead, "
+        "and more for zones of over 180 records"
+    ) in table
     assert "demo@example.com" in table
     assert (51, 25, 0.0) == (found["calls"], found["zones"], found["seconds"])
     assert ["account"] == found["principals"][0]["accounts"]

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import date
 from operator import attrgetter
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import attrs
 
@@ -24,12 +24,13 @@ from cfclient.actions import Action
 from cfclient.backend import Backend, in_bulk
 from cfclient.bulk import Outcomes, stream_all
 
-from .model import Check, Exemption, Rule, Summary, Tally, ZoneAudit, ZoneData, judge
+from .model import Check, Exemption, Rule, Summary, Tally, ZoneAudit, ZoneData, followed, judge
 from .model import wanted as wanted_fields
 from .neighbours import Entry, Neighbours
 from .policy import joined
 from .reading import whole
 from .rules import RULES
+from .rules._common import above
 
 __all__ = ["Audit", "audit", "count"]
 
@@ -46,7 +47,7 @@ class _Zones:
     owners: frozenset[str] = frozenset()
     #: what was asked for and is not there, each with the reason
     missing: tuple[tuple[str, str], ...] = ()
-    #: into which zones CNAMEs are followed: those listed for whose names the service answers, or where none were
+    #: into which zones is looked for others: those listed for whose names the service answers, or where none were
     #: listed those that were given by name, whose status nobody told
     answered: frozenset[str] = frozenset()
 
@@ -143,7 +144,7 @@ def audit(
     # Not None, which leaves it to the service: today's tells of its newer settings only where they are named.
     only = frozenset(act.SETTINGS) if all_settings else wanted_fields(rules)
     concurrency = shapes.integer("concurrency", concurrency, 1)
-    reading = _WholeZones(client, only, follows=any(rule.follows for rule in rules))
+    reading = _WholeZones(client, only, follows=followed(rules))
     return _audit(reading, wanted, concurrency, judged, skip)
 
 
@@ -207,18 +208,33 @@ def _is_answered(zone: models.Zone) -> bool:
     return zone.zone_status in {None, "V"} and zone.zone_type != "P"
 
 
-async def count(backend: Backend, zones: Iterable[str] | None = None) -> tuple[int, int]:
+class Counted(NamedTuple):
+    """What an audit is of, in numbers."""
+
+    zones: int
+    #: on how many pages the account's zones are listed
+    pages: int
+    #: how many of the zones have a part that is a zone too
+    above: int
+
+
+async def count(backend: Backend, zones: Iterable[str] | None = None) -> Counted:
     """How many zones an audit of these is of, and on how many pages they are listed; each page is asked for once."""
     wanted = None if zones is None else _wanted(zones)
     if wanted is not None and not any(shapes.is_zone_id(zone) for zone in wanted):
-        return len(wanted), 0
+        return Counted(len(wanted), 0, _above(wanted))
     offset, pages, more = 0, 0, True
     names = set[str]()
     while more:
         page = await backend.perform(act.ZoneLoadMulti(offset=offset))
         names.update(zone.zone_name for zone in page.objs)
         offset, pages, more = offset + len(page.objs), pages + 1, page.has_more and bool(page.objs)
-    return len(names if wanted is None else wanted), pages
+    return Counted(len(names if wanted is None else wanted), pages, _above(names))
+
+
+def _above(names: Iterable[str]) -> int:
+    names = frozenset(map(shapes.canonical, names))
+    return len({zone for name in names for zone in above(name)} & names)
 
 
 @attrs.frozen
@@ -231,16 +247,16 @@ class _ReadZone(Action[ZoneData]):
 class _WholeZones:
     """The backend of `_ReadZone`, over the backend that performs its parts."""
 
-    def __init__(self, backend: Backend, only: frozenset[str] | None, *, follows: bool) -> None:
+    def __init__(self, backend: Backend, only: frozenset[str] | None, *, follows: frozenset[str]) -> None:
         self.backend = backend
         self._only = only
         self._follows = follows
         self._neighbours = Neighbours(frozenset(), self._names)
 
     def know(self, zones: Collection[str]) -> None:
-        """Says into which zones CNAMEs are followed, if any rule looks there."""
+        """Says into which zones is looked for others, if any rule looks there."""
         if self._follows:
-            self._neighbours = Neighbours(zones, self._names)
+            self._neighbours = Neighbours(zones, self._names, kinds=self._follows)
 
     async def perform(self, action: Action[T], /) -> T:
         return cast("T", await self._read(cast("_ReadZone", action).zone))

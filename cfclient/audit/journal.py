@@ -53,7 +53,9 @@ SYNCED_EVERY: Final = 1.0
 
 def rules_digest(rules: Iterable[Rule], exemptions: Iterable[Exemption] = ()) -> str:
     """The same text for the same rules, all that they say of themselves and what they need, and the same exceptions."""
-    said: list[Plain] = [{**rule_out(rule), "needs": list(rule.needs), "follows": rule.follows} for rule in rules]
+    said: list[Plain] = [
+        {**rule_out(rule), "needs": list(rule.needs), "follows": sorted(rule.follows)} for rule in rules
+    ]
     said += [{**attrs.asdict(one), "until": one.until.isoformat()} for one in exemptions]
     return f"sha256:{hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}"
 

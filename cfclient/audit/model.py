@@ -29,6 +29,7 @@ from cfclient.models import Record, RecordType, ZoneSettings
 from cfclient.shapes import canonical
 
 __all__ = [
+    "FOLLOWED",
     "TODAYS",
     "Beyond",
     "Check",
@@ -43,6 +44,7 @@ __all__ = [
     "Unseen",
     "ZoneAudit",
     "ZoneData",
+    "followed",
     "judge",
     "wanted",
 ]
@@ -89,12 +91,16 @@ _WORST_FIRST: Final = tuple(reversed(Severity))
 
 @attrs.frozen(kw_only=True)
 class Beyond:
-    """What a CNAME runs into in another zone of the same account."""
+    """What stands at a name in another zone of the same account; below a delegation, where nobody knows, anything."""
 
     #: the zone that the name belongs to
     zone: str
-    #: whether there is anything at the name, also through a wildcard, or below a delegation, where nobody knows
+    #: whether there is anything at the name, also through a wildcard
     there: bool = True
+    #: whether there is an address or a CNAME
+    address: bool = True
+    #: whether there is a DMARC policy
+    policy: bool = True
     #: where a CNAME leads on that stands there
     leads: str | None = None
     #: whether the service answers with addresses instead of that CNAME, as for the proxy and at the apex
@@ -111,7 +117,7 @@ class ZoneData:
     zone: str
     settings: ZoneSettings
     records: tuple[Record, ...]
-    #: by name: what the zone's CNAMEs run into in the account's other zones
+    #: by name: what the zone's records run into in the account's other zones, as far as rules asked for it
     beyond: Mapping[str, Beyond] = attrs.field(factory=dict, hash=False)
 
     @functools.cached_property
@@ -211,6 +217,19 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
     return tuple(value)
 
 
+#: what can be looked for in the account's other zones: where records of these types lead to, and the DMARC policies
+#: of the zones above
+FOLLOWED: Final = frozenset({"CNAME", "MX", "NS", "SRV", "DMARC"})
+
+
+def _followed(value: bool | Iterable[str]) -> frozenset[str]:
+    if isinstance(value, bool):
+        return FOLLOWED if value else frozenset()
+    if unknown := sorted(frozenset(value) - FOLLOWED):
+        raise ConfigurationError(f"follows: {unknown[0]!r} is none of {', '.join(sorted(FOLLOWED))}")
+    return frozenset(value)
+
+
 def _severity(value: Severity | str) -> Severity:
     try:
         return Severity(value)
@@ -238,8 +257,9 @@ class Rule:
     needs: tuple[str, ...] = attrs.field(default=(), converter=_names, validator=_known)
     #: the fields that are looked at where they are known
     consults: tuple[str, ...] = attrs.field(default=(), converter=_names, validator=_known)
-    #: whether it looks at `ZoneData.beyond`, so that other zones of the account are read where CNAMEs lead into them
-    follows: bool = False
+    #: what of `FOLLOWED` it looks at in `ZoneData.beyond`, so that other zones of the account are read for it;
+    #: True for all
+    follows: frozenset[str] = attrs.field(default=False, converter=_followed)
 
     def __call__(self, data: ZoneData) -> Iterable[Fault | Unseen | str]:
         """What the function says, so that a decorated one can still be called."""
@@ -249,6 +269,11 @@ class Rule:
 def wanted(rules: Iterable[Rule]) -> frozenset[str]:
     """The fields of ZoneSettings that these rules look at."""
     return frozenset(name for rule in rules for name in (*rule.needs, *rule.consults))
+
+
+def followed(rules: Iterable[Rule]) -> frozenset[str]:
+    """What of `FOLLOWED` these rules look at."""
+    return frozenset(kind for rule in rules for kind in rule.follows)
 
 
 @attrs.frozen(kw_only=True)

@@ -60,7 +60,7 @@ def rule(
     source: str = "",
     needs: Iterable[str] = (),
     consults: Iterable[str] = (),
-    follows: bool = False,
+    follows: bool | Iterable[str] = False,
 ) -> Callable[[Check], Rule]: ...
 
 
@@ -76,7 +76,7 @@ def rule(
     source: str = "",
     needs: Iterable[str] = (),
     consults: Iterable[str] = (),
-    follows: bool = False,
+    follows: bool | Iterable[str] = False,
 ) -> Rule | Callable[[Check], Rule]:
     """Makes a rule of a function over one zone; with or without brackets, as a decorator or called.
 
@@ -96,7 +96,8 @@ def rule(
         source: the standard or the document that says so.
         needs: the fields of `ZoneSettings` without which nothing can be said.
         consults: the fields that are looked at where they are known.
-        follows: whether it looks at `ZoneData.beyond`: what CNAMEs run into in the account's other zones.
+        follows: whether it looks at `ZoneData.beyond`, which costs readings of the account's other zones: True for
+            all of it, or which of "CNAME", "MX", "NS", "SRV" (where those lead) and "DMARC" (of the zones above).
 
     Raises:
         ConfigurationError: the id, the severity or a field is none.

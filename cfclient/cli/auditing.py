@@ -19,7 +19,7 @@ from cfclient.audit import audit as audited
 from cfclient.audit.accounts import AuditAccount
 from cfclient.audit.journal import Identity, Journal, account_name, is_journal, replay
 from cfclient.audit.manifest import OVERALL, Entry, Told, beside, fingerprint, write_beside
-from cfclient.audit.model import wanted
+from cfclient.audit.model import followed, wanted
 from cfclient.audit.report import HtmlReport, ParquetReport, Report, reporter
 from cfclient.backend import Credentials
 from cfclient.client import Client
@@ -153,7 +153,7 @@ def _estimated(many: Many, choice: Choice, output: ReportOutput, *, resume: bool
             allow_plain_http=many.account.allow_plain_http,
         )
 
-    counting = partial(estimate, found, opened, only=only, pace=pace)
+    counting = partial(estimate, found, opened, only=only, follows=followed(rules), pace=pace)
     show(anyio.run(counting), out, as_json=output.format == "json")
     return 0
 

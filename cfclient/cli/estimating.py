@@ -8,8 +8,9 @@ Only where the account's zones are not named, they are listed, each page once.
     the limit    what is left of the principal's just now, without what bulk work leaves to others
     the end      when the last call may be sent; how long the service takes to answer comes on top
 
-A zone with more than one page of records takes two calls more for each further page, and one into which CNAMEs
-of other zones lead is read once more for them; nobody knows either before.
+A zone with more than one page of records takes two calls more for each further page, which nobody knows before.
+A zone into which others lead is read once more for them (`cfclient.audit.neighbours`): nobody knows which those are
+before, so the calls for all that may be are told apart, as what comes on top at most.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import attrs
 
 from cfclient.audit.accounts import AuditAccount
 from cfclient.audit.gather import count
+from cfclient.audit.report.plain import count as count_of
 from cfclient.client import Client
 from cfclient.connect import is_v4
 from cfclient.output import write
@@ -43,12 +45,16 @@ class Share:
     accounts: tuple[str, ...]
     zones: int
     calls: int
+    #: calls on top at most, for zones into which others lead
+    more: int
     #: calls that it may make at once, and in how many seconds how many; None where nothing is paced
     left: int | None
     limit: int | None
     limit_seconds: float | None
     #: seconds until the last call may be sent
     seconds: float
+    #: the same, where all those calls come on top
+    seconds_at_most: float
 
 
 @attrs.frozen(kw_only=True)
@@ -58,6 +64,8 @@ class Estimate:
     principals: tuple[Share, ...]
     zones: int
     calls: int
+    #: calls on top at most, for zones into which others lead
+    more: int
     #: calls that this estimate made itself, to list zones
     spent: int
     #: zones with more records than this take more calls
@@ -65,6 +73,8 @@ class Estimate:
     seconds: float
     #: the expected end
     ends: datetime
+    #: the end where all those calls come on top
+    ends_latest: datetime
 
 
 def seconds_for(calls: int, budget: Budget, room: int, egress: Rate | None) -> float:
@@ -91,6 +101,7 @@ class _Principal:
     accounts: list[str]
     zones: int = 0
     calls: int = 0
+    more: int = 0
     budget: Budget | None = None
 
 
@@ -99,6 +110,7 @@ async def estimate(
     opened: Callable[[AuditAccount], AbstractAsyncContextManager[Client]],
     *,
     only: frozenset[str] | None,
+    follows: frozenset[str],
     pace: Pace | None,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Estimate:
@@ -108,6 +120,7 @@ async def estimate(
         accounts: which.
         opened: gives the block in which an account's client is open.
         only: the settings that the rules look at; None where all are asked for.
+        follows: what the rules look at in other zones.
         pace: the policy.
         now: what says the time.
     """
@@ -118,28 +131,33 @@ async def estimate(
         page = min(page, _PAGE[of_today])
         async with opened(account) as client:
             one = found.setdefault(_whose(account), _Principal([]))
-            zones, pages = await count(client, account.zones)
+            zones, pages, above = await count(client, account.zones)
             spent += pages
             one.accounts.append(account.name)
             one.zones += zones
             one.calls += max(0, 2 * pages - 1) + zones * _per_zone(only, of_today=of_today)
             one.calls += _look_ups(zones, pages, of_today=of_today)
+            one.more += _read_again(zones, above, follows)
             one.budget = await client.budget()
     egress = None
     if pace is not None and pace.egress is not None:
         egress = Rate(pace.egress.calls - pace.room(pace.egress), pace.egress.seconds)
     shares = tuple(_share(one, who, pace, egress) for (_, who), one in found.items())
-    calls = sum(share.calls for share in shares)
+    calls, more = sum(share.calls for share in shares), sum(share.more for share in shares)
     paced = any(share.limit is not None for share in shares)
     seconds = max([*(share.seconds for share in shares), _burst(calls, egress) if paced else 0.0])
+    latest = max([*(share.seconds_at_most for share in shares), _burst(calls + more, egress) if paced else 0.0])
+    began = now()
     return Estimate(
         principals=shares,
         zones=sum(share.zones for share in shares),
         calls=calls,
+        more=more,
         spent=spent,
         records_per_page=page,
         seconds=seconds,
-        ends=now() + timedelta(seconds=seconds),
+        ends=began + timedelta(seconds=seconds),
+        ends_latest=began + timedelta(seconds=latest),
     )
 
 
@@ -166,20 +184,30 @@ def _look_ups(zones: int, pages: int, *, of_today: bool) -> int:
     return 0 if pages and zones <= LISTED else zones
 
 
+def _read_again(zones: int, above: int, follows: frozenset[str]) -> int:
+    """How many zones may be read once more, because others lead into them; a zone alone has no others."""
+    if zones < 2:
+        return 0
+    return zones if follows - {"DMARC"} else above if follows else 0
+
+
 def _share(one: _Principal, who: str, pace: Pace | None, egress: Rate | None) -> Share:
-    budget, seconds = one.budget, 0.0
+    budget, seconds, latest = one.budget, 0.0, 0.0
     if budget is not None and pace is not None:
         room = pace.room(Rate(budget.limit, budget.seconds))
         seconds = seconds_for(one.calls, budget, room, egress)
+        latest = seconds_for(one.calls + one.more, budget, room, egress)
     return Share(
         principal=who,
         accounts=tuple(one.accounts),
         zones=one.zones,
         calls=one.calls,
+        more=one.more,
         left=None if budget is None else budget.left,
         limit=None if budget is None else budget.limit,
         limit_seconds=None if budget is None else budget.seconds,
         seconds=seconds,
+        seconds_at_most=latest,
     )
 
 
@@ -189,12 +217,24 @@ def show(found: Estimate, stream: TextIO, *, as_json: bool) -> None:
         write("json", stream, found)
         return
     write("table", stream, found.principals)
-    minutes, seconds = divmod(math.ceil(found.seconds), 60)
     who = "principal" if len(found.principals) == 1 else "principals"
-    calls = "call" if found.calls == 1 else "calls"
-    ends = found.ends.astimezone().isoformat(" ", "seconds")
+    more = f"up to {found.more:,} more for zones into which others lead, " if found.more else ""
     stream.write(
-        f"\n{found.calls:,} {calls} of {len(found.principals)} {who} for {found.zones:,} zones, "
-        f"and more for zones of over {found.records_per_page:,} records; nothing is audited.\n"
-        f"Begun now, the limits let the last call go in {minutes} min {seconds} s, at {ends}.\n"
+        f"\n{count_of(found.calls, 'call', 'calls')} of {len(found.principals)} {who} for "
+        f"{count_of(found.zones, 'zone', 'zones')}, {more}and more for zones of over {found.records_per_page:,} "
+        f"records; nothing is audited.\n"
+        f"Begun now, the limits let the last call go in {_said(found.seconds)}, at {_at(found.ends)}"
     )
+    if found.ends_latest > found.ends:
+        after = (found.ends_latest - found.ends).total_seconds() + found.seconds
+        stream.write(f"; with all of those more in {_said(after)}, at {_at(found.ends_latest)}")
+    stream.write(".\n")
+
+
+def _said(seconds: float) -> str:
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+def _at(moment: datetime) -> str:
+    return moment.astimezone().isoformat(" ", "seconds")

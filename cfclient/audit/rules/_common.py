@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
-from cfclient.audit.model import Check, Fault, ZoneData
+from cfclient.audit.model import Check, Fault, Unseen, ZoneData
 from cfclient.models import HOST_TYPES, Record, RecordType
 from cfclient.shapes import canonical, plain_text
 
@@ -21,14 +22,17 @@ __all__ = [
     "TXT",
     "A",
     "Address",
+    "above",
     "comparable",
     "dashboard",
     "delegated",
     "inside",
+    "is_dmarc",
     "plain_text",
     "reports",
     "target_of",
     "to_address",
+    "unseen",
 ]
 
 A, AAAA, CNAME = RecordType.A, RecordType.AAAA, RecordType.CNAME
@@ -63,6 +67,39 @@ def target_of(record: Record) -> str:
     """The host name that a record points to: the last word, since an SRV's weight and port stand before it."""
     words = record.content.split()
     return "." if words and words[-1] == "." else canonical(words[-1]) if words else ""
+
+
+def above(zone: str) -> Iterator[str]:
+    """The domains that a zone is a part of, from the inside, without the last label of all."""
+    name = zone.partition(".")[2]
+    while "." in name:
+        yield name
+        name = name.partition(".")[2]
+
+
+_DMARC: Final = re.compile(r"v[ \t]*=[ \t]*DMARC1[ \t]*(;|$)")
+
+
+def is_dmarc(content: str) -> bool:
+    """Whether the content of a TXT record is a DMARC policy."""
+    return _DMARC.match(plain_text(content)) is not None
+
+
+def unseen(data: ZoneData, names: Iterable[str], what: str) -> Iterator[Unseen]:
+    """Said last, behind what was found all the same: that some of these names, and what is behind, are not known."""
+    failures = set[tuple[str, str]]()
+    passed = set[str]()
+    for start in names:
+        name: str | None = start
+        while name is not None and name in data.beyond and name not in passed:
+            passed.add(name)
+            one = data.beyond[name]
+            if one.failure is not None:
+                failures.add((one.zone, one.failure))
+            name = one.leads
+    for zone, reason in sorted(failures)[:1]:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        yield Unseen(f"{what} the zone {zone}, whose records are not known: {reason}{more}")
 
 
 def inside(data: ZoneData, name: str) -> bool:

@@ -9,7 +9,7 @@ from cfclient.audit.model import Fault, Rule, Severity, Unseen, ZoneData
 from cfclient.models import Record
 from cfclient.shapes import canonical
 
-from ._common import CNAME, delegated, inside, target_of
+from ._common import CNAME, delegated, inside, target_of, unseen
 
 __all__ = ["RULES"]
 
@@ -54,11 +54,7 @@ def _shows(data: ZoneData) -> Follow:
 
 
 def _unseen(data: ZoneData) -> Iterator[Unseen]:
-    """Said last, behind what was found all the same."""
-    failures = sorted({(one.zone, one.failure) for one in data.beyond.values() if one.failure is not None})
-    for zone, reason in failures[:1]:
-        more = f" (and {len(failures) - 1} more)" if failures[1:] else ""
-        yield Unseen(f"CNAMEs lead into the zone {zone}, whose records are not known: {reason}{more}")
+    return unseen(data, map(target_of, _cnames(data)), "CNAMEs lead into")
 
 
 def _rings(data: ZoneData) -> Iterator[tuple[str, list[str]]]:
@@ -170,7 +166,7 @@ RULES: Final[tuple[Rule, ...]] = (
         mend="Let one of them lead to an address or out of the circle: cf.rec_edit.",
         source="RFC 1034 §3.6.2, §5.2.2",
         check=_loop,
-        follows=True,
+        follows={"CNAME"},
     ),
     Rule(
         id="cname-dangling",
@@ -180,7 +176,7 @@ RULES: Final[tuple[Rule, ...]] = (
         mend="await cf.rec_delete(zone, record.rec_id), or create what it leads to with cf.rec_new",
         source="RFC 1912 §2.4; CWE-1188",
         check=_dangling,
-        follows=True,
+        follows={"CNAME"},
     ),
     Rule(
         id="cname-chain",
@@ -190,7 +186,7 @@ RULES: Final[tuple[Rule, ...]] = (
         mend="Let the first lead to the last one's target: cf.rec_edit.",
         source="RFC 1034 §3.6.2",
         check=_long_chain,
-        follows=True,
+        follows={"CNAME"},
     ),
     Rule(
         id="cname-beside-data",

@@ -7,16 +7,15 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from cfclient.audit.model import Fault, Rule, Severity, ZoneData
+from cfclient.audit.model import Fault, Rule, Severity, Unseen, ZoneData
 from cfclient.models import Record
 from cfclient.shapes import canonical
 
-from ._common import ADDRESSING, CNAME, MX, NS, TXT, inside, plain_text
+from ._common import ADDRESSING, CNAME, MX, NS, TXT, above, inside, is_dmarc, plain_text, unseen
 
 __all__ = ["RULES"]
 
 _SPF: Final = re.compile(r"v=spf1( |$)", re.IGNORECASE)
-_DMARC: Final = re.compile(r"v[ \t]*=[ \t]*DMARC1[ \t]*(;|$)")
 
 
 def _mail_can_be_forged(data: ZoneData) -> bool:
@@ -172,8 +171,8 @@ def _spf_invalid(data: ZoneData) -> Iterator[Fault]:
 
 
 def _dmarc_policies(data: ZoneData) -> list[str]:
-    texts = (plain_text(record.content) for record in data.answers(f"_dmarc.{data.zone}", TXT))
-    return sorted(text for text in texts if _DMARC.match(text))
+    texts = data.answers(f"_dmarc.{data.zone}", TXT)
+    return sorted(plain_text(record.content) for record in texts if is_dmarc(record.content))
 
 
 def _tags(policy: str) -> dict[str, str]:
@@ -182,11 +181,40 @@ def _tags(policy: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, equals, value in pairs if equals}
 
 
-def _dmarc_missing(data: ZoneData) -> Iterator[Fault]:
+#: below a country's domain, the second labels that registries give names under; the Public Suffix List has more
+_REGISTRIES: Final = frozenset({"ac", "co", "com", "edu", "gob", "gouv", "gov", "ne", "net", "or", "org"})
+
+
+def _is_organisation(name: str) -> bool:
+    """Whether a domain is an organisation's own for sure, which is not part of a larger one (RFC 7489 §3.2)."""
+    labels = name.split(".")
+    return len(labels) == 2 or (len(labels) == 3 and len(labels[2]) == 2 and labels[1] in _REGISTRIES)
+
+
+def _dmarc_missing(data: ZoneData) -> Iterator[Fault | Unseen]:
+    """Of a part of an organisation's domain, the organisation's policy holds where it has none of its own."""
     name = f"_dmarc.{data.zone}"
     # A CNAME or a delegation hands the name to somebody else, whose records are not here.
-    if _mail_can_be_forged(data) and not _dmarc_policies(data) and not data.at(name, CNAME, NS):
-        yield Fault(f"{name} has no TXT record that begins with v=DMARC1", (name,))
+    if not _mail_can_be_forged(data) or _dmarc_policies(data) or data.at(name, CNAME, NS):
+        return
+    words = f"{name} has no TXT record that begins with v=DMARC1"
+    organisation = next(filter(_is_organisation, (data.zone, *above(data.zone))), data.zone)
+    if organisation == data.zone:
+        yield Fault(words, (name,))
+        return
+    wide = f"_dmarc.{organisation}"
+    seen = [data.beyond[one] for one in map("_dmarc.{}".format, above(data.zone)) if one in data.beyond]
+    if any(one.failure is None and (one.policy or one.leads is not None) for one in seen):
+        return
+    other = data.beyond.get(wide)
+    if other is None:
+        yield Unseen(
+            f"the DMARC policy of {organisation} would hold for it, and that zone is not among those seen here"
+        )
+    elif other.failure is not None:
+        yield from unseen(data, (wide,), "its DMARC policy may be that of")
+    else:
+        yield Fault(f"{words}, and neither has {wide}, whose policy would hold for it", (name,))
 
 
 def _dmarc_none(data: ZoneData) -> Iterator[Fault]:
@@ -337,8 +365,9 @@ RULES: Final[tuple[Rule, ...]] = (
         title="No DMARC policy",
         why="Receivers are not told what to do with forged mail, and nobody is told that there is any.",
         mend='await cf.rec_new(zone, "TXT", "_dmarc", "v=DMARC1; p=none; rua=mailto:..."), later p=reject.',
-        source="RFC 7489 §6.1, §6.3",
+        source="RFC 7489 §6.1, §6.3, §6.6.3",
         check=_dmarc_missing,
+        follows={"DMARC"},
     ),
     Rule(
         id="dmarc-none",

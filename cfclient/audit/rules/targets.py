@@ -1,32 +1,44 @@
-"""What an MX, an NS or an SRV points to."""
+"""What an MX, an NS or an SRV points to, within the zone and in other zones of the account."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from cfclient.audit.model import Check, Fault, Rule, Severity, ZoneData
+from cfclient.audit.model import Check, Fault, Rule, Severity, Unseen, ZoneData
 from cfclient.models import RecordType
 from cfclient.shapes import canonical
 
-from ._common import AAAA, CNAME, MX, NS, SRV, A, delegated, inside, target_of, to_address
+from ._common import AAAA, CNAME, MX, NS, SRV, A, delegated, inside, target_of, to_address, unseen
 
 __all__ = ["RULES"]
 
-Look = Callable[[ZoneData, RecordType], Iterator[Fault]]
+Look = Callable[[ZoneData, RecordType], Iterator[Fault | Unseen]]
 
 
-def _to_cname(data: ZoneData, type_: RecordType) -> Iterator[Fault]:
+def _unseen(data: ZoneData, type_: RecordType) -> Iterator[Unseen]:
+    return unseen(data, map(target_of, data.by_type.get(type_, ())), f"an {type_.value} points into")
+
+
+def _to_cname(data: ZoneData, type_: RecordType) -> Iterator[Fault | Unseen]:
     for record in data.by_type.get(type_, ()):
         target = target_of(record)
-        for alias in data.answers(target, CNAME) if target != data.zone else ():
+        for further in _aliases(data, target):
             yield Fault(
-                f"the {type_.value} of {record.name} points to {target}, a CNAME to {canonical(alias.content)}",
-                (record.name, target),
+                f"the {type_.value} of {record.name} points to {target}, a CNAME to {further}", (record.name, target)
             )
+    yield from _unseen(data, type_)
 
 
-def _to_address(data: ZoneData, type_: RecordType) -> Iterator[Fault]:
+def _aliases(data: ZoneData, target: str) -> list[str]:
+    """Where the CNAMEs at a name lead; at an apex the service answers with addresses instead."""
+    other = data.beyond.get(target)
+    if other is not None:
+        return [other.leads] if other.leads is not None and target != other.zone else []
+    return [canonical(alias.content) for alias in data.answers(target, CNAME)] if target != data.zone else []
+
+
+def _to_address(data: ZoneData, type_: RecordType) -> Iterator[Fault | Unseen]:
     for record in data.by_type.get(type_, ()):
         words = record.content.split()
         if words and to_address(words[-1]) is not None:
@@ -36,18 +48,27 @@ def _to_address(data: ZoneData, type_: RecordType) -> Iterator[Fault]:
             )
 
 
-def _to_nowhere(data: ZoneData, type_: RecordType) -> Iterator[Fault]:
-    """A target of this zone without an address; below a delegation it may have one."""
+def _to_nowhere(data: ZoneData, type_: RecordType) -> Iterator[Fault | Unseen]:
+    """A target in a zone of the account without an address; below a delegation it may have one."""
     for record in data.by_type.get(type_, ()):
         target = target_of(record)
-        if inside(data, target) and not delegated(data, target) and not data.answers(target, A, AAAA, CNAME):
-            yield Fault(
-                f"the {type_.value} of {record.name} points to {target}, which has no address", (record.name, target)
-            )
+        other = data.beyond.get(target)
+        words = f"the {type_.value} of {record.name} points to {target}"
+        if other is not None:
+            if other.failure is None and not other.address:
+                yield Fault(
+                    f"{words}, which the zone {other.zone} does not have"
+                    if not other.there
+                    else f"{words}, which has no address in the zone {other.zone}",
+                    (record.name, target),
+                )
+        elif inside(data, target) and not delegated(data, target) and not data.answers(target, A, AAAA, CNAME):
+            yield Fault(f"{words}, which has no address", (record.name, target))
+    yield from _unseen(data, type_)
 
 
 def _of(look: Look, type_: RecordType) -> Check:
-    def check(data: ZoneData) -> Iterator[Fault]:
+    def check(data: ZoneData) -> Iterator[Fault | Unseen]:
         return look(data, type_)
 
     return check
@@ -95,6 +116,7 @@ def _rules(type_: RecordType) -> Iterator[Rule]:
         mend=f"Let the {type_.value} point to the name at the end of the CNAME, or give its target its own A record.",
         source=alias_source,
         check=_of(_to_cname, type_),
+        follows={type_.value},
     )
     yield Rule(
         id=f"{word}-to-address",
@@ -109,12 +131,13 @@ def _rules(type_: RecordType) -> Iterator[Rule]:
     yield Rule(
         id=f"{word}-to-nowhere",
         severity=Severity.HIGH,
-        title=f"An {type_.value} points to a name of the zone without an address",
+        title=f"An {type_.value} points to a name without an address",
         why=f"There is nothing to connect to: {fails}.",
         mend='Give the name an address: cf.rec_new(zone, "A", name, address); '
         f"or delete the {type_.value}: cf.rec_delete(zone, record.rec_id).",
         source=f"{name_source}; RFC 1912 §2.4",
         check=_of(_to_nowhere, type_),
+        follows={type_.value},
     )
 
 
