@@ -259,7 +259,7 @@ class Rule:
     consults: tuple[str, ...] = attrs.field(default=(), converter=_names, validator=_known)
     #: what of `FOLLOWED` it looks at in `ZoneData.beyond`, so that other zones of the account are read for it;
     #: True for all
-    follows: frozenset[str] = attrs.field(default=False, converter=_followed)
+    follows: frozenset[str] = attrs.field(default=frozenset(), converter=_followed)
 
     def __call__(self, data: ZoneData) -> Iterable[Fault | Unseen | str]:
         """What the function says, so that a decorated one can still be called."""

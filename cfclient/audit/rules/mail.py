@@ -208,9 +208,7 @@ def _dmarc_missing(data: ZoneData) -> Iterator[Fault | Unseen]:
         return
     other = data.beyond.get(wide)
     if other is None:
-        yield Unseen(
-            f"the DMARC policy of {organisation} would hold for it, and that zone is not among those seen here"
-        )
+        yield Unseen(f"the DMARC policy of {organisation} would hold for it, and that zone is not seen here")
     elif other.failure is not None:
         yield from unseen(data, (wide,), "its DMARC policy may be that of")
     else:
