@@ -294,6 +294,7 @@ async def test_the_last_address_to_fail_ends_nothing(monkeypatch: pytest.MonkeyP
 
     async def slow() -> None:
         await others_failed.wait()
+        await asyncio.sleep(0.01)
 
     async def failing() -> None:
         others_failed.set()
