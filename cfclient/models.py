@@ -283,7 +283,8 @@ def _like_attrs(*absent: str) -> Callable[[type[R]], type[R]]:
             )
             for field in msgspec.structs.fields(cls)
         }
-        namesake = attrs.make_class(cls.__name__, fields, kw_only=True)
+        # Only its list of fields is wanted, so no methods are written for it.
+        namesake = attrs.make_class(cls.__name__, fields, kw_only=True, init=False, repr=False, eq=False)
         cls.__attrs_attrs__ = attrs.fields(namesake)
         return cls
 

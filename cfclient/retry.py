@@ -166,7 +166,7 @@ class Retry:
 _Place: TypeAlias = tuple[str, str]
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Listed:
     """What was read of one zone's listing."""
 
@@ -235,7 +235,7 @@ class _Known:
         return frozenset(ident for page in listed.pages for ident in page.split("\n")) | self._own.get(place, set())
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Same:
     """The creates of one and the same record that are not done with."""
 
@@ -301,7 +301,7 @@ class Holds:
         return waited
 
 
-@attrs.define
+@attrs.define(eq=False, repr=False)
 class _Call:
     """One call, all of its attempts and looks together."""
 

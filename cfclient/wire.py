@@ -193,7 +193,7 @@ def _lay(value: Any, place: tuple[str, ...]) -> Plain:
     return cast("Plain", value)
 
 
-@attrs.frozen
+@attrs.frozen(eq=False, repr=False)
 class _Codec:
     """How one action's answer is read from a reply and written into one."""
 

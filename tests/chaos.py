@@ -44,7 +44,7 @@ __all__ = ["Row", "audit", "cancelled", "writes"]
 
 SEED: Final = 20151209
 _TIMES: Final = Timeouts(connect=5.0, read=0.8, write=0.8, total=2.0)
-_PATIENT: Final = Retry(attempts=10, total=120.0, first=0.05, longest=1.0, settle=0.3)
+_PATIENT: Final = Retry(attempts=30, total=120.0, first=0.05, longest=1.0, settle=0.3)
 
 
 @attrs.frozen(kw_only=True)
