@@ -31,6 +31,7 @@ import uvicorn
 
 import cfclient
 from cfclient.backends.emulator import Emulator
+from tests import judged
 
 __all__ = ["AFTER", "BEFORE", "Proxy", "Service", "service"]
 
@@ -253,6 +254,7 @@ class _Server:
 
 
 async def _main(options: argparse.Namespace) -> None:
+    judged.stand()
     emulator = Emulator.demo(zones=options.zones, limit=None, latency=options.latency / 1000)
     v1 = cfclient.gateway(emulator.connect)
 
@@ -291,6 +293,8 @@ async def _main(options: argparse.Namespace) -> None:
                 answer = emulator.to_json()
             case "calls":
                 answer = emulator.calls.total()
+            case "findings":
+                answer = judged.taken()
     listener.close()
     for task in proxy.alive:
         task.cancel()
@@ -344,7 +348,11 @@ def service(*, zones: int, latency: int = 0) -> Iterator[Service]:
         try:
             spoiled, direct = json.loads(process.stdout.readline())
             at = "http://127.0.0.1:{}/{}".format
-            yield Service(process, at(spoiled, "api_json.html"), at(direct, "api_json.html"), at(spoiled, "client/v4"))
+            there = Service(
+                process, at(spoiled, "api_json.html"), at(direct, "api_json.html"), at(spoiled, "client/v4")
+            )
+            yield there
+            assert [] == there.ask("findings")
         finally:
             process.stdin.close()
             try:

@@ -21,7 +21,7 @@ from cfclient.backends.v4.asking import Asking
 from cfclient.client import Client
 from cfclient.emulated.ids import v4_id
 from tests.contract import CREATED, LISTED, READ, REFUSED, RETIRED, SET
-from tests.emulated import Clock, Judge
+from tests.emulated import Clock
 
 pytestmark = pytest.mark.anyio
 
@@ -143,7 +143,7 @@ async def worlds(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Worlds]:
     emulators = (Emulator.demo(zones=4, seed=11, clock=clock), Emulator.demo(zones=4, seed=11, clock=clock))
     url = "https://emulator.example/client/v4"
     async with (
-        httpx.AsyncClient(transport=Judge(emulators[1], requests=True)) as http,
+        httpx.AsyncClient(transport=httpx.ASGITransport(emulators[1].v4)) as http,
         cfclient.connect(emulators[0].connect, retry=None) as old,
         cfclient.connect(url, email="demo@example.com", token="demo-key", http=http, retry=None, pace=None) as new,
     ):

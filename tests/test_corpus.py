@@ -10,7 +10,6 @@ from cfclient.audit import RULES, judge
 from cfclient.backends.emulator import DEMO
 
 from .corpus import PLANTS, planted, zones
-from .emulated import face
 
 
 def test_every_rule_has_a_plant() -> None:
@@ -54,7 +53,7 @@ async def test_todays_service_tells_what_version_1_does_not() -> None:
     address = "https://emulator.example/client/v4"
 
     async with (
-        httpx.AsyncClient(transport=face(emulator)) as http,
+        httpx.AsyncClient(transport=httpx.ASGITransport(emulator.v4)) as http,
         cfclient.connect(address, email=DEMO.email, token=str(DEMO.token), http=http) as cf,
         cfclient.audit(cf) as run,
     ):

@@ -9,7 +9,8 @@ import pytest
 from cfclient import actions as act
 from cfclient.backends.emulator import DEMO, Emulator
 from cfclient.emulated.ids import known, v4_id
-from tests.emulated import NOW, TOKEN, Asker, Clock, judged, unjudged
+from tests import judged
+from tests.emulated import NOW, TOKEN, Asker, Clock, asking, strict
 
 pytestmark = pytest.mark.anyio
 
@@ -59,7 +60,7 @@ async def names(ask: Asker, **params: Any) -> list[str]:
 
 async def test_a_record_as_version_4_shows_it() -> None:
     """All that version 1 knows of it, in version 4's words."""
-    async with judged(small(clock=Clock())) as ask:
+    async with strict(small(clock=Clock())) as ask:
         record = await ask.result("GET", at("1"))
 
     assert {
@@ -79,7 +80,7 @@ async def test_a_record_as_version_4_shows_it() -> None:
 
 async def test_records_come_by_type_then_by_name_as_was_seen() -> None:
     """What was an SPF record is a TXT."""
-    async with judged(small()) as ask:
+    async with strict(small()) as ask:
         assert ["A example.com", "CNAME www.example.com", "MX example.com", "TXT example.com"] == await names(ask)
 
 
@@ -107,7 +108,7 @@ async def test_records_come_by_type_then_by_name_as_was_seen() -> None:
 )
 async def test_filters_and_orders(params: dict[str, Any], expected: list[str]) -> None:
     """Those of the description."""
-    async with judged(small()) as ask:
+    async with strict(small()) as ask:
         assert expected == await names(ask, **params)
 
 
@@ -120,7 +121,7 @@ async def test_comments_and_tags_are_filtered_by() -> None:
         "comment": "Ask Ann",
         "tags": ["team:dns", "old"],
     }
-    async with judged(small()) as ask:
+    async with strict(small()) as ask:
         await ask.result("POST", RECORDS, body)
         found = {
             name: len(await names(ask, **{name: value}))
@@ -150,23 +151,23 @@ async def test_comments_and_tags_are_filtered_by() -> None:
 
 async def test_pages_say_how_much_there_is() -> None:
     """A page beyond the end is empty; sizes go up to five million."""
-    async with judged(small()) as ask:
+    async with strict(small()) as ask:
         _, first = await ask("GET", RECORDS, params={"per_page": 3})
         _, beyond = await ask("GET", RECORDS, params={"per_page": 5_000_000, "page": 2})
-        too_big = await unjudged_refusal(small(), "GET", RECORDS, params={"per_page": 5_000_001})
+        too_big = await wrong_refusal(small(), "GET", RECORDS, params={"per_page": 5_000_001})
 
-    odd = await unjudged_refusal(small(), "GET", RECORDS, params={"order": "age"})
+    odd = await wrong_refusal(small(), "GET", RECORDS, params={"order": "age"})
     assert 400 == odd[0]
     assert {"page": 1, "per_page": 3, "count": 3, "total_count": 4, "total_pages": 2} == first["result_info"]
     assert ([], 0, 1) == (beyond["result"], beyond["result_info"]["count"], beyond["result_info"]["total_pages"])
     assert 400 == too_big[0]
 
 
-async def unjudged_refusal(
+async def wrong_refusal(
     emulator: Emulator, method: str, path: str, body: Any = None, **more: Any
 ) -> tuple[int, int, str]:
     """The refusal of a request that the description refuses as well."""
-    async with unjudged(emulator) as ask:
+    async with asking(emulator) as ask:
         return await ask.refusal(method, path, body, **more)
 
 
@@ -177,7 +178,7 @@ async def test_what_version_4_writes_version_1_reads() -> None:
     """And the other way round, the same record by both of its ids."""
     clock = Clock()
     emulator = small(clock=clock)
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         made = await ask.result("POST", RECORDS, {"type": "A", "name": "new", "content": "192.0.2.7", "ttl": 300})
         record = emulator.site("example.com").records[-1]
         clock.now += 60
@@ -244,16 +245,19 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("type_", BODIES)
 async def test_every_type_is_written_and_read(type_: str) -> None:
-    """What is given comes back; data and content say the same; a PATCH of something else leaves both."""
-    body = {"type": type_, "name": "_x._tcp", **BODIES[type_]}
-    async with judged(small()) as ask:
+    """What is given comes back, a PATCH of something else leaves it, and where there is `data`, it is needed."""
+    body, emulator = {"type": type_, "name": "_x._tcp", **BODIES[type_]}, small()
+    async with strict(emulator) as ask:
         made = await ask.result("POST", RECORDS, body)
         read = await ask.result("GET", f"{RECORDS}/{made['id']}")
-    async with unjudged(small()) as ask:
-        made_again = await ask.result("POST", RECORDS, {"type": type_, "name": "_x._tcp", "priority": 5, **given(made)})
-        patched = await ask.result("PATCH", f"{RECORDS}/{made_again['id']}", {"ttl": 120})
+    async with asking(small()) as ask:
+        given = {"type": type_, "name": "_x._tcp", "priority": 5, "content": made["content"]}
+        status, again = await ask("POST", RECORDS, given)
+    async with asking(emulator) as ask:
+        patched = await ask.result("PATCH", f"{RECORDS}/{made['id']}", {"ttl": 120})
 
     assert made == read
+    assert (400, 9101) if "data" in made else (200, None) == (status, next((e["code"] for e in again["errors"]), None))
     assert BODIES[type_] == {key: made[key] for key in BODIES[type_]}
     assert (made["content"], made.get("data"), made.get("priority"), 120) == (
         patched["content"],
@@ -263,15 +267,25 @@ async def test_every_type_is_written_and_read(type_: str) -> None:
     )
 
 
-def given(made: dict[str, Any]) -> dict[str, Any]:
-    """The text of a record, with its own priority."""
-    return {key: made[key] for key in ("content", "priority") if key in made}
+async def test_a_text_that_is_of_no_form_has_no_data() -> None:
+    """As a file of the emulator may have one; it is shown as it is, and an edit needs the data."""
+    odd = {"type": "CAA", "name": "@", "content": "odd", "rec_id": "7"}
+    emulator = Emulator.from_json({"accounts": [{"zones": [{"zone_name": "example.com", "records": [odd]}]}]})
+    where = f"/zones/{v4_id('zone', emulator.site('example.com').zone.zone_id)}/dns_records/{v4_id('record', '7')}"
+    async with asking(emulator) as ask:
+        shown = await ask.result("GET", where)
+        refused = await ask.refusal("PATCH", where, {"ttl": 120})
+
+    # The service has no such record, so the description knows no such reply.
+    assert 1 == len(judged.taken())
+    assert ("odd", None) == (shown["content"], shown.get("data"))
+    assert (400, 9101) == refused[:2]
 
 
 async def test_numbers_in_text_are_taken_for_numbers() -> None:
     """As an external program sends them; what is a text stays one."""
     data = {"flags": "0", "tag": "issue", "value": "5"}
-    async with unjudged(small()) as ask:
+    async with asking(small()) as ask:
         made = await ask.result("POST", RECORDS, {"type": "CAA", "name": "@", "data": data})
 
     assert {"flags": 0, "tag": "issue", "value": "5"} == made["data"]
@@ -288,7 +302,7 @@ async def test_a_patch_changes_what_is_given_and_a_put_overwrites() -> None:
         "tags": ["a:b"],
         "settings": {"flatten_cname": True},
     }
-    async with judged(small()) as ask:
+    async with strict(small()) as ask:
         made = await ask.result("POST", RECORDS, body)
         where = f"{RECORDS}/{made['id']}"
         bare = {"type": "CNAME", "name": "x.example.com", "content": "b.example"}
@@ -305,7 +319,7 @@ async def test_version_1_s_edit_leaves_what_only_version_4_knows() -> None:
     """And the state goes through JSON with it."""
     emulator = small()
     body = {"type": "A", "name": "x", "content": "192.0.2.5", "comment": "mine", "tags": ["a:b"]}
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         made = await ask.result("POST", RECORDS, body)
         rec_id = emulator.site("example.com").records[-1].rec_id
         emulator.perform(DEMO, act.RecEdit("example.com", rec_id, "A", "x", "192.0.2.6"))
@@ -320,7 +334,7 @@ async def test_version_1_s_edit_leaves_what_only_version_4_knows() -> None:
 async def test_deleting() -> None:
     """Only the id is answered; then it is gone for both."""
     emulator = small()
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         answer = await ask.result("DELETE", at("3"))
         gone = [await ask.refusal(method, at("3")) for method in ("GET", "DELETE")]
 
@@ -331,7 +345,7 @@ async def test_deleting() -> None:
 
 async def test_a_proxied_record_has_no_ttl_of_its_own() -> None:
     """The proxy answers with its own."""
-    async with judged(small()) as ask:
+    async with strict(small()) as ask:
         body = {"type": "A", "name": "x", "content": "192.0.2.5", "ttl": 300, "proxied": True}
         made = await ask.result("POST", RECORDS, body)
 
@@ -340,7 +354,7 @@ async def test_a_proxied_record_has_no_ttl_of_its_own() -> None:
 
 async def test_names_in_unicode_are_kept_in_punycode() -> None:
     """As the zone is told to the world."""
-    async with judged(small()) as ask:
+    async with strict(small()) as ask:
         made = await ask.result("POST", RECORDS, {"type": "A", "name": "bücher", "content": "192.0.2.5"})
 
     assert "xn--bcher-kva.example.com" == made["name"]
@@ -398,7 +412,7 @@ async def test_what_is_refused_changes_nothing(body: Any, code: int) -> None:
     """HTTP 400, and a code that says why."""
     emulator = small()
     before = emulator.accounts
-    status, found, _ = await unjudged_refusal(emulator, "POST", RECORDS, body)
+    status, found, _ = await wrong_refusal(emulator, "POST", RECORDS, body)
 
     assert (400, code) == (status, found)
     assert before == emulator.accounts
@@ -413,7 +427,7 @@ async def test_the_least_lifetime_is_the_plan_s() -> None:
             ]
         }
     )
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         made = await ask.result("POST", RECORDS, {**A, "ttl": 30})
 
     assert 30 == made["ttl"]
@@ -423,16 +437,14 @@ async def test_the_type_of_a_record_stays() -> None:
     """In-place changes ended in 2026."""
     body = {"type": "AAAA", "name": "@", "content": "2001:db8::1"}
 
-    assert {(400, 9207)} == {
-        (await unjudged_refusal(small(), method, at("1"), body))[:2] for method in ("PATCH", "PUT")
-    }
+    assert {(400, 9207)} == {(await wrong_refusal(small(), method, at("1"), body))[:2] for method in ("PATCH", "PUT")}
 
 
 async def test_refusals_in_the_form_before_october_2024() -> None:
     """1004, and the cause in `error_chain`; what is no validation stays as it is."""
     emulator = small()
     emulator.v4.chained = True
-    async with unjudged(emulator) as ask:
+    async with asking(emulator) as ask:
         _, wrong = await ask("POST", RECORDS, {**A, "content": "x"})
         _, again = await ask("PATCH", at("1"), {"ttl": 2})
         _, put = await ask("PUT", at("1"), {"type": "A"})
@@ -457,7 +469,7 @@ async def test_a_batch_goes_in_its_own_order() -> None:
         "puts": [{"id": v4_id("record", "2"), "type": "MX", "name": "@", "content": "b.example", "priority": 1}],
         "patches": [{"id": v4_id("record", "3"), "type": "CNAME", "name": "www", "ttl": 600, "content": "c.example"}],
     }
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         answer = await ask.result("POST", f"{RECORDS}/batch", batch)
 
     assert ["192.0.2.1", "c.example", "b.example", "a.example"] == [
@@ -481,7 +493,7 @@ async def test_a_batch_is_carried_out_whole_or_not_at_all(batch: Any, code: int)
     """Whatever comes before the refusal is undone."""
     emulator = small()
     before = emulator.accounts
-    _, found, _ = await unjudged_refusal(emulator, "POST", f"{RECORDS}/batch", batch)
+    _, found, _ = await wrong_refusal(emulator, "POST", f"{RECORDS}/batch", batch)
 
     assert code == found
     assert before == emulator.accounts
@@ -494,7 +506,7 @@ async def test_a_zone_is_exported_as_a_zone_file() -> None:
     """Dnspython reads it; every record is in it."""
     zonefile = pytest.importorskip("dns.zone", reason="dnspython is not installed")
     emulator = small()
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         for type_, body in BODIES.items():
             await ask.result("POST", RECORDS, {"type": type_, "name": f"_{type_}._tcp", **body})
         await ask.result("POST", RECORDS, {"type": "TXT", "name": "long", "content": 'ü"\\' * 200, "comment": "a\nb"})
@@ -511,7 +523,7 @@ async def test_a_zone_is_exported_as_a_zone_file() -> None:
 
 async def test_tokens_see_and_write_the_same() -> None:
     """The demo token may everything."""
-    async with judged(small(clock=Clock()), TOKEN) as ask:
+    async with strict(small(clock=Clock()), TOKEN) as ask:
         made = await ask.result("POST", RECORDS, A)
 
     assert "x.example.com" == made["name"]

@@ -19,7 +19,7 @@ from cfclient.emulated.query import Unreadable, read
 from cfclient.emulated.replies import Answer, Refused
 from cfclient.emulated.settings import RETIRED, SETTINGS
 from cfclient.emulated.state import EPOCH, AccountState
-from tests.emulated import BASE, KEY, TOKEN, Asker, Clock, judged, unjudged
+from tests.emulated import BASE, KEY, TOKEN, Asker, Clock, asking, strict
 
 pytestmark = pytest.mark.anyio
 
@@ -88,7 +88,7 @@ async def test_whoever_cannot_be_known_is_refused(
     headers: dict[str, str], status: int, code: int, cause: int | None
 ) -> None:
     """With the codes of real refusals, the cause in a chain."""
-    async with unjudged(world(), headers) as ask:
+    async with asking(world(), headers) as ask:
         found, reply = await ask("GET", "/zones")
 
     (error,) = reply["errors"]
@@ -98,12 +98,12 @@ async def test_whoever_cannot_be_known_is_refused(
 
 async def test_a_token_may_what_it_says() -> None:
     """And sees the zones that it names; a listing is refused in the words of a recorded refusal."""
-    async with judged(world(), {"Authorization": "Bearer dns"}) as ask:
+    async with strict(world(), {"Authorization": "Bearer dns"}) as ask:
         zones = await ask.result("GET", "/zones")
         records = await ask.result("GET", f"{zone('1')}/dns_records")
         other = await ask.refusal("GET", f"{zone('2')}/dns_records")
         settings = await ask.refusal("GET", f"{zone('1')}/settings/ssl")
-    async with judged(world(), {"Authorization": "Bearer nothing"}) as ask:
+    async with strict(world(), {"Authorization": "Bearer nothing"}) as ask:
         refused = await ask.refusal("GET", "/zones")
 
     assert (["a.example"], []) == ([one["name"] for one in zones], records)
@@ -116,9 +116,9 @@ async def test_a_token_may_what_it_says() -> None:
 
 async def test_tokens_are_verified_and_users_named() -> None:
     """A key is no token."""
-    async with judged(world(), TOKEN) as ask:
+    async with strict(world(), TOKEN) as ask:
         _, verified = await ask("GET", "/user/tokens/verify")
-    async with unjudged(world()) as ask:
+    async with asking(world()) as ask:
         none = await ask.refusal("GET", "/user/tokens/verify")
         user = await ask.result("GET", "/user")
 
@@ -143,7 +143,7 @@ async def test_more_requests_than_allowed_are_refused_for_as_long_as_the_window_
     clock = Clock()
     emulator = world(clock, limit=(3, 300.0))
     emulator.perform(DEMO, act.ZoneLoadMulti())
-    async with unjudged(emulator) as ask:
+    async with asking(emulator) as ask:
         clock.now += 10
         first = await ask.http.get(f"{BASE}/user")
         await ask.result("GET", "/user")
@@ -169,7 +169,7 @@ async def test_more_requests_than_allowed_are_refused_for_as_long_as_the_window_
 
 async def test_graphql_has_a_window_of_its_own() -> None:
     """300 queries in five minutes, whatever else is asked."""
-    async with judged(world(limit=(1, 300.0))) as ask:
+    async with strict(world(limit=(1, 300.0))) as ask:
         replies = [await ask.http.post(f"{BASE}/graphql", json={"query": "{viewer{zones{zoneTag}}}"}) for _ in "ab"]
         await ask.result("GET", "/user")
 
@@ -178,7 +178,7 @@ async def test_graphql_has_a_window_of_its_own() -> None:
 
 async def test_without_a_limit_nothing_is_counted() -> None:
     """Nor told."""
-    async with judged(world(limit=None)) as ask:
+    async with strict(world(limit=None)) as ask:
         reply = await ask.http.get(f"{BASE}/user")
 
     assert "ratelimit" not in reply.headers
@@ -199,7 +199,7 @@ async def test_without_a_limit_nothing_is_counted() -> None:
 )
 async def test_paths_that_lead_nowhere(method: str, path: str, status: int, codes: list[int]) -> None:
     """Are refused with both codes, as live."""
-    async with unjudged(world()) as ask:
+    async with asking(world()) as ask:
         found, reply = await ask(method, path)
 
     assert (status, codes) == (found, [error["code"] for error in reply["errors"]])
@@ -207,7 +207,7 @@ async def test_paths_that_lead_nowhere(method: str, path: str, status: int, code
 
 async def test_bodies_that_are_no_json() -> None:
     """Nothing is changed; the body of a GET means nothing, but programs send one."""
-    async with unjudged(world()) as ask:
+    async with asking(world()) as ask:
         path = f"{BASE}{zone('1')}/dns_records"
         broken = [
             await ask.http.post(path, content=content, headers={"content-type": "application/json"})
@@ -240,7 +240,13 @@ async def test_the_edges_of_asgi() -> None:
 
     await app({"type": "lifespan"}, incoming({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}), send)
     await app({"type": "websocket"}, incoming(), send)
-    scope = {"type": "http", "method": "POST", "path": "/client/v4/user", "query_string": b"", "headers": []}
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": f"/client/v4{zone('1')}/dns_records",
+        "query_string": b"",
+        "headers": [],
+    }
     await app(scope, incoming({"type": "http.request", "more_body": True}, {"type": "http.disconnect"}), send)
     await app(scope, incoming({"type": "http.request", "body": b" " * 10_000_001, "more_body": True}), send)
 
@@ -253,7 +259,7 @@ async def test_the_edges_of_asgi() -> None:
 async def test_a_request_that_is_cancelled_in_its_latency_is_not_carried_out() -> None:
     """As with version 1."""
     emulator = world(latency=3600.0)
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         with anyio.move_on_after(0.05):
             await ask("PATCH", f"{zone('1')}/settings/ssl", {"value": "off"})
 
@@ -274,7 +280,7 @@ async def test_a_hook_sees_each_request_and_may_answer_it() -> None:
         return None
 
     emulator.v4.hook = hook
-    async with unjudged(emulator) as ask:
+    async with asking(emulator) as ask:
         page = await ask.http.get(f"{BASE}/user")
         refused = await ask.refusal("GET", "/accounts")
         zones = await ask.result("GET", "/zones")
@@ -312,20 +318,20 @@ async def names(ask: Asker, **params: Any) -> list[str]:
 )
 async def test_zones_are_filtered(params: dict[str, Any], expected: str) -> None:
     """As the description says."""
-    async with judged(world()) as ask:
+    async with strict(world()) as ask:
         assert expected == "".join(name[0] for name in await names(ask, **params))
 
 
 @pytest.mark.parametrize("params", [{"per_page": 4}, {"per_page": 101}, {"page": 0}, {"page": "x"}])
 async def test_pages_that_cannot_be(params: dict[str, Any]) -> None:
     """Fewer than 5 zones or more than 100 are refused."""
-    async with unjudged(world()) as ask:
+    async with asking(world()) as ask:
         assert 400 == (await ask.refusal("GET", "/zones", params=params))[0]
 
 
 async def test_a_member_sees_the_zones_of_other_accounts_too() -> None:
     """Two of one name, which the account tells apart."""
-    async with judged(world(), MEMBER) as ask:
+    async with strict(world(), MEMBER) as ask:
         zones = await ask.result("GET", "/zones", params={"name": "a.example"})
         accounts = await ask.result("GET", "/accounts")
         narrowed = await ask.result("GET", "/zones", params={"account.id": accounts[1]["id"]})
@@ -349,7 +355,7 @@ async def test_a_zone_as_version_4_shows_it() -> None:
     emulator = world(clock)
     emulator.perform(DEMO, act.Devmode("a.example", True))
     clock.now += 60
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         a, b, c = [await ask.result("GET", zone(ident)) for ident in "123"]
 
     assert ("active", False, "full", 10_740) == (a["status"], a["paused"], a["type"], a["development_mode"])
@@ -364,7 +370,7 @@ async def test_a_zone_is_paused_and_let_go_on() -> None:
     emulator = world()
     emulator.perform(DEMO, act.Devmode("a.example", True))
     # The description takes `paused` for read-only, against its own words.
-    async with unjudged(emulator) as ask:
+    async with asking(emulator) as ask:
         paused = await ask.result("PATCH", zone("1"), {"paused": True})
         shown = emulator.perform(DEMO, act.ZoneLoadMulti()).objs[0]
         emulator.perform(DEMO, act.Devmode("a.example", False))
@@ -407,7 +413,7 @@ async def test_a_setting_of_both_versions_is_one(name: str) -> None:
     value, field, kept = VALUES[name]
     emulator = world()
     before = emulator.perform(DEMO, act.ZoneSettings("a.example"))
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         first = await ask.result("GET", f"{zone('1')}/settings/{name}")
         answer = await ask.result("PATCH", f"{zone('1')}/settings/{name}", {"value": value})
         again = await ask.result("GET", f"{zone('1')}/settings/{name}")
@@ -431,14 +437,14 @@ async def test_values_that_only_version_1_has_are_told_as_well_as_can_be() -> No
     seeded = Emulator.from_json(
         {"accounts": [{"zones": [{"zone_name": "a.example", "zone_id": "1", "settings": site}]}]}
     )
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         loader = await ask.result("GET", f"{zone('1')}/settings/rocket_loader")
-    async with judged(seeded) as ask:
+    async with strict(seeded) as ask:
         polish, ipv6, level = [
             (await ask.result("GET", f"{zone('1')}/settings/{name}"))["value"]
             for name in ("polish", "ipv6", "security_level")
         ]
-    async with unjudged(seeded) as ask:
+    async with asking(seeded) as ask:
         assert 404 == (await ask("GET", f"{zone('1')}/dns_records/{'0' * 32}"))[0]
 
     assert ("on", "lossless", "on", "medium") == (loader["value"], polish, ipv6, level)
@@ -483,11 +489,11 @@ async def test_today_s_settings(name: str) -> None:
     value, wrong = TODAY[name]
     emulator = world()
     path = f"{zone('1')}/settings/{name}"
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         first = await ask.result("GET", path)
         answer = await ask.result("PATCH", path, {"value": value})
         refused = await ask.refusal("PATCH", path, {"value": wrong})
-    async with judged(Emulator.from_json(emulator.to_json())) as ask:
+    async with strict(Emulator.from_json(emulator.to_json())) as ask:
         again = await ask.result("GET", path)
 
     assert first["value"] != value == answer["value"] == again["value"]
@@ -500,7 +506,7 @@ WRONG_HEADERS: list[Any] = [5, {"x": {}}, {"strict_transport_security": {"max_ag
 async def test_a_header_is_changed_in_part() -> None:
     """What is left out stays."""
     path = f"{zone('1')}/settings/security_header"
-    async with judged(world()) as ask:
+    async with strict(world()) as ask:
         await ask.result("PATCH", path, {"value": {"strict_transport_security": {"enabled": True, "max_age": 5}}})
         changed = await ask.result("PATCH", path, {"value": {"strict_transport_security": {"preload": True}}})
         refused = [await ask.refusal("PATCH", path, {"value": wrong}) for wrong in WRONG_HEADERS]
@@ -514,7 +520,7 @@ async def test_a_header_is_changed_in_part() -> None:
 @pytest.mark.parametrize("name", sorted({*RETIRED, "nonsense"}))
 async def test_settings_that_have_gone_are_not_there(name: str) -> None:
     """Neither to read nor to write."""
-    async with unjudged(world()) as ask:
+    async with asking(world()) as ask:
         for method in ("GET", "PATCH"):
             status, reply = await ask(method, f"{zone('1')}/settings/{name}", {"value": "on"})
 
@@ -544,7 +550,7 @@ async def test_values_that_a_setting_does_not_take(name: str, value: Any) -> Non
     """1007, and nothing is changed."""
     emulator = world()
     before = emulator.accounts
-    async with unjudged(emulator) as ask:
+    async with asking(emulator) as ask:
         missing = await ask.refusal("PATCH", f"{zone('1')}/settings/{name}", {})
         wrong = await ask.refusal("PATCH", f"{zone('1')}/settings/{name}", {"value": value})
 
@@ -557,7 +563,7 @@ async def test_off_is_a_security_level_of_an_enterprise() -> None:
     emulator = Emulator.from_json(
         {"accounts": [{"zones": [{"zone_name": "a.example", "zone_id": "1", "props": {"plan": "ENT_ZONE"}}]}]}
     )
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         await ask.result("PATCH", f"{zone('1')}/settings/security_level", {"value": "off"})
 
     assert models.SecurityLevel.ESSENTIALLY_OFF == emulator.site("a.example").settings.sec_lvl
@@ -569,7 +575,7 @@ async def test_development_mode_ends_by_itself() -> None:
     clock = Clock()
     emulator = world(clock)
     path = f"{zone('1')}/settings/development_mode"
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         on = await ask.result("PATCH", path, {"value": "on"})
         clock.now += 10_801
         ended = await ask.result("GET", path)
@@ -593,10 +599,10 @@ async def test_a_token_that_may_edit_may_read() -> None:
     }
     emulator = Emulator.from_json({"accounts": [owner]})
     record = {"type": "A", "name": "www", "content": "192.0.2.1"}
-    async with judged(emulator, {"Authorization": "Bearer editor"}) as ask:
+    async with strict(emulator, {"Authorization": "Bearer editor"}) as ask:
         made = await ask.result("POST", f"{zone('1')}/dns_records", record)
         listed = [await ask.result("GET", path) for path in ("/zones", f"{zone('1')}/dns_records")]
-    async with judged(emulator, {"Authorization": "Bearer reader"}) as ask:
+    async with strict(emulator, {"Authorization": "Bearer reader"}) as ask:
         refused = await ask.refusal("POST", f"{zone('1')}/dns_records", record)
 
     assert [1, [made]] == [len(listed[0]), listed[1]]
@@ -607,11 +613,11 @@ async def test_bot_fight_mode() -> None:
     """It is switched, and what is no switch is refused; a saved account keeps it."""
     emulator = Emulator.demo(zones=1)
     ident = v4_id("zone", emulator.account().sites[0].zone.zone_id)
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         bots = f"/zones/{ident}/bot_management"
         seen = [await ask.result("GET", bots), await ask.result("PUT", bots, {"fight_mode": True})]
         refused = [await ask.refusal("PUT", bots, body) for body in ({"fight_mode": "on"}, {"other": True})]
-    async with judged(Emulator.from_json(emulator.to_json()), TOKEN) as ask:
+    async with strict(Emulator.from_json(emulator.to_json()), TOKEN) as ask:
         seen.append(await ask.result("GET", bots))
 
     assert [False, True, True] == [one["fight_mode"] for one in seen]
@@ -620,7 +626,7 @@ async def test_bot_fight_mode() -> None:
 
 async def test_dnssec_and_universal_ssl() -> None:
     """Signing is pending until the parent zone knows of it."""
-    async with judged(world()) as ask:
+    async with strict(world()) as ask:
         first = await ask.result("GET", f"{zone('1')}/dnssec")
         signed = await ask.result("PATCH", f"{zone('1')}/dnssec", {"status": "active"})
         wrong = await ask.refusal("PATCH", f"{zone('1')}/dnssec", {"status": "maybe"})
@@ -643,7 +649,7 @@ async def test_a_zone_that_is_signed_stays_so() -> None:
     emulator = Emulator.from_json(
         {"accounts": [{"zones": [{"zone_name": "a.example", "zone_id": "1", "today": {"dnssec": "active"}}]}]}
     )
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         assert "active" == (await ask.result("PATCH", f"{zone('1')}/dnssec", {"status": "active"}))["status"]
 
 
@@ -655,7 +661,7 @@ async def test_purging() -> None:
     clock = Clock()
     emulator = world(clock)
     path = f"{zone('1')}/purge_cache"
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         one = await ask.result("POST", path, {"files": ["https://a.example/x.css"]})
         for _ in range(24):
             await ask.result("POST", path, {"purge_everything": True})
@@ -688,7 +694,7 @@ async def test_purging() -> None:
 async def test_purges_that_are_none(body: Any) -> None:
     """Nothing is purged."""
     emulator = world(limit=None)
-    async with unjudged(emulator) as ask:
+    async with asking(emulator) as ask:
         assert 400 == (await ask.refusal("POST", f"{zone('1')}/purge_cache", body))[0]
         await ask.result("POST", f"{zone('1')}/purge_cache", {"files": ["https://a.example/x"]})
 
@@ -710,7 +716,7 @@ async def account(ask: Asker) -> str:
 async def test_a_rule_s_life(where: str) -> None:
     """Created once, listed, read, changed, removed; at each of the three places."""
     # The description wants a rule's scope and more in a change, which no program sends.
-    async with unjudged(world()) as ask:
+    async with asking(world()) as ask:
         path = {"account": await account(ask), "user": "/user", "zone": zone("1")}[where] + RULES
         made = await ask.result("POST", path, {"mode": "block", "configuration": IP, "notes": "n"})
         again = await ask.refusal("POST", path, {"mode": "whitelist", "configuration": IP})
@@ -730,7 +736,7 @@ async def test_a_rule_s_life(where: str) -> None:
 
 async def test_a_zone_sees_the_rules_above_it() -> None:
     """Those of the account and of the user; they are not changed there."""
-    async with judged(world()) as ask:
+    async with strict(world()) as ask:
         path = await account(ask) + RULES
         await ask.result("POST", f"{zone('1')}{RULES}", {"mode": "challenge", "configuration": IP})
         await ask.result("POST", f"/user{RULES}", {"mode": "js_challenge", "configuration": IP})
@@ -757,7 +763,7 @@ async def test_a_zone_sees_the_rules_above_it() -> None:
 )
 async def test_rules_are_filtered(params: dict[str, Any], expected: list[str]) -> None:
     """As the description says."""
-    async with judged(world()) as ask:
+    async with strict(world()) as ask:
         path = await account(ask) + RULES
         found = await ask.result("GET", path, params=params)
 
@@ -767,7 +773,7 @@ async def test_rules_are_filtered(params: dict[str, Any], expected: list[str]) -
 async def test_lists_of_version_1_are_rules_of_the_account() -> None:
     """Whichever writes, both read; a note stays when version 1 changes its mind."""
     emulator = world()
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         path = await account(ask) + RULES
         emulator.perform(DEMO, act.Wl("2001:db8::5"))
         await ask.result("POST", path, {"mode": "whitelist", "configuration": IP, "notes": "mine"})
@@ -795,7 +801,7 @@ async def test_lists_of_version_1_are_rules_of_the_account() -> None:
 async def test_rules_that_version_1_cannot_say_are_not_on_its_lists() -> None:
     """A challenge, and a network."""
     emulator = world()
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         path = await account(ask) + RULES
         await ask.result("POST", path, {"mode": "challenge", "configuration": IP})
         await ask.result(
@@ -830,7 +836,7 @@ async def test_rules_that_version_1_cannot_say_are_not_on_its_lists() -> None:
 )
 async def test_what_a_rule_can_be_about(target: str, value: Any, kept: str | None) -> None:
     """Addresses, some networks, providers, countries."""
-    async with unjudged(world()) as ask:
+    async with asking(world()) as ask:
         path = await account(ask) + RULES
         body = {"mode": "block", "configuration": {"target": target, "value": value}}
         status, reply = await ask("POST", path, body)
@@ -841,7 +847,7 @@ async def test_what_a_rule_can_be_about(target: str, value: Any, kept: str | Non
 
 async def test_rules_that_are_none() -> None:
     """Mode, notes, and a target that is not searched for."""
-    async with unjudged(world()) as ask:
+    async with asking(world()) as ask:
         path = await account(ask) + RULES
         refused = [
             await ask.refusal("POST", path, {"configuration": IP}),
@@ -884,7 +890,7 @@ async def test_the_totals_are_those_of_version_1() -> None:
     """Seven days of both."""
     emulator = world()
     stats = emulator.perform(DEMO, act.Stats("a.example", interval=30))
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         reply = await queried(ask, TOTALS, zone=v4_id("zone", "1"), since="2023-11-07", until="2023-11-14")
 
     (row,) = reply["data"]["viewer"]["zones"][0]["totals"]
@@ -916,7 +922,7 @@ async def test_the_visitors_are_those_of_version_1(hours: int) -> None:
     visitors = emulator.perform(DEMO, act.ZoneIps("a.example", hours=hours))
     until = "2023-11-14T22:13:20Z"
     since = {1: "2023-11-14T21:13:20Z", 24: "2023-11-13T22:13:20Z"}[hours]
-    async with judged(emulator) as ask:
+    async with strict(emulator) as ask:
         whole = await queried(ask, VISITORS, zone=v4_id("zone", "1"), since=since, until=until, n=10_000)
         halves = [
             await queried(ask, VISITORS, zone=v4_id("zone", "1"), since=start, until=end, n=10_000)
@@ -938,7 +944,7 @@ async def test_the_visitors_are_those_of_version_1(hours: int) -> None:
 
 async def test_days_hours_and_minutes_one_by_one() -> None:
     """With `dimensions`, a row for each; and what a plan reaches."""
-    async with judged(world()) as ask:
+    async with strict(world()) as ask:
         reply = await queried(
             ask,
             """{ viewer { zones(filter: {zoneTag_in: ["ZONE", "x"]}) {
@@ -1006,7 +1012,7 @@ SINCE = 'filter:{datetime_geq:"2023-11-14T00:00:00Z"}'
 )
 async def test_queries_that_fail(query: str, words: str) -> None:
     """With an HTTP status of 200, no data, and what is wrong."""
-    async with unjudged(world()) as ask:
+    async with asking(world()) as ask:
         query = query.replace("$z}", f'"{v4_id("zone", "1")}"}}')
         reply = await queried(ask, query)
 
@@ -1016,9 +1022,9 @@ async def test_queries_that_fail(query: str, words: str) -> None:
 
 async def test_another_s_zone_is_not_there() -> None:
     """No error, no zone; and a body that is none is an error."""
-    async with judged(world()) as ask:
+    async with strict(world()) as ask:
         reply = await queried(ask, TOTALS, zone="0" * 32, since="2023-11-07", until="2023-11-14")
-    async with unjudged(world()) as ask:
+    async with asking(world()) as ask:
         _, nothing = await ask("POST", "/graphql", [])
 
     assert [] == reply["data"]["viewer"]["zones"]

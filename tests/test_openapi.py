@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import random
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from jsonschema_path import SchemaPath
+from openapi_core.validation.schemas.exceptions import InvalidSchemaValue
+from openapi_core.validation.schemas.validators import SchemaValidator
 
-from cfclient.http import Reply, Request
-from tests.judged import Judged
-from tests.openapi import Checked, CheckedTransport, check_reply, check_request
+import cfclient
+from cfclient.backends.v4 import envelope
+from cfclient.emulated.replies import Answer
+from cfclient.http import Reply
+from tests import judged
+from tests.compiled import Compiled, Requests, Responses
+from tests.emulated import KEY
+from tests.openapi import check_reply, check_request, judge
+from tests.v4fake import URL, Fake
 
 ZONE = "0da42c8d2132a9ddaf714f9e7c920711"
 BASE = f"https://api.cloudflare.com/client/v4/zones/{ZONE}"
@@ -72,28 +85,6 @@ def test_a_wrong_reply_is_told_too() -> None:
         check_reply("GET", BASE, TOKEN, b"", wrong)
 
 
-class _Fixed:
-    async def exchange(self, request: Request, /) -> Reply:
-        return Reply(status=503, body=NOTHING)
-
-
-@pytest.mark.anyio
-async def test_the_adapter_and_the_transport_judge_what_passes() -> None:
-    """And count it."""
-    checked = Checked(_Fixed())
-    transport = CheckedTransport(httpx.MockTransport(lambda _: httpx.Response(503, content=NOTHING)))
-    wrong = Request(method="GET", url=f"{BASE}/settings/minify", headers=TOKEN)
-
-    assert 503 == (await checked.exchange(Request(method="GET", url=BASE, headers=TOKEN))).status
-    with pytest.raises(AssertionError):
-        await checked.exchange(wrong)
-    async with httpx.AsyncClient(transport=transport) as http:
-        assert 503 == (await http.get(BASE, headers=TOKEN)).status_code
-        with pytest.raises(AssertionError):
-            await http.get(wrong.url, headers=TOKEN)
-    assert (1, 1) == (checked.passed, transport.passed)
-
-
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("status", "result", "query", "words"),
@@ -118,11 +109,145 @@ async def test_a_server_behind_the_judge_answers_for_its_replies_and_for_what_it
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": reply})
 
-    seen = Judged(app)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(seen)) as http:
+    before = judged.passed
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(judged.Judged(app))) as http:
         answer = await http.get(f"https://api.cloudflare.com/client/v4/zones{query}", headers=TOKEN)
+    found = judged.taken()
 
     assert (status, reply) == (answer.status_code, answer.content)
-    assert (words is not None) == bool(seen.findings)
-    assert (words or "") in " ".join(seen.findings)
-    assert 1 == seen.passed + len(seen.findings)
+    assert (words is not None) == bool(found)
+    assert (words or "") in " ".join(found)
+    assert before + 1 == judged.passed
+
+
+# -- where it stands ----------------------------------------------------------------------------------
+
+
+@pytest.mark.anyio
+async def test_no_test_goes_around_it() -> None:
+    """A request of the backend, and a reply of the emulator and what it lets through, without a word of the test's."""
+    emulator, fake = cfclient.emulator(zones=1), Fake()
+    odd = Answer.of({"id": "security_level", "value": "odd"})
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(emulator.v4), headers=KEY) as http:
+        zone = (await http.get("https://x.example/client/v4/zones")).json()["result"][0]["id"]
+        right = judged.taken()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(emulator.v4, "_answer", lambda *_: odd)
+            await http.get(f"https://x.example/client/v4/zones/{zone}/settings/security_level")
+            of_the_reply = judged.taken()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(envelope, "headers", lambda *_, **__: {})
+            async with cfclient.connect(URL, token="t", http=fake, retry=None) as cf:
+                await cf.sec_lvl("example.com", "help")
+            of_the_request = judged.taken()
+
+    assert [] == right
+    assert "the reply to GET" in of_the_reply[0]
+    assert "Security not found" in of_the_request[0]
+
+
+# -- the compiled schemas -----------------------------------------------------------------------------
+
+SPOILED = 10
+#: keys that come to what is there; some are the service's to write
+ADDED = ("zone_id", "service", "paused", "x", "ttl", "data", "id", "created_on", "modified_on", "proxiable", "content")
+#: what stands in the place of something
+ODD: tuple[Any, ...] = (
+    *(None, True, False, 0, 1, -1, 1.0, 0.5, 59, 86401, 10**30, [], [1, 1], [True, 1], [None], {}, {"id": 1}),
+    *("", "x" * 300, "on", "ON", "free", "A", "SRV", "192.0.2.1", "192.0.2", "2001:db8::1", "2014-01-01T05:20:00Z"),
+    *(
+        "2014-13-01T05:20:00Z",
+        "2014-01-01",
+        "a.example",
+        "a.example\n",
+        "-a..example",
+        "0" * 32,
+        "0" * 33,
+        "\ud800",
+        "1",
+    ),
+)
+
+
+#: what only the service writes
+READ_ONLY: tuple[Any, ...] = (
+    {"paused": True},
+    {"type": "CAA", "name": "a.example", "content": '0 issue "a.example"', "data": {}},
+    {"type": "SRV", "name": "_a._tcp.example.com", "content": "1 2 3 a.example"},
+)
+
+
+def spoiled(value: Any, draw: random.Random) -> Any:
+    """One thing in it is another, or gone, or too much."""
+    if isinstance(value, dict) and value and draw.random() < 0.85:
+        key = draw.choice(sorted(value))
+        if draw.random() < 0.15:
+            return {name: inner for name, inner in value.items() if name != key}
+        if draw.random() < 0.3:
+            return {**value, draw.choice(ADDED): draw.choice(ODD)}
+        return {**value, key: spoiled(value[key], draw)}
+    if isinstance(value, list) and value and draw.random() < 0.85:
+        place = draw.randrange(len(value))
+        return [spoiled(inner, draw) if index == place else inner for index, inner in enumerate(value)]
+    return draw.choice(ODD)
+
+
+def bodies(parts: Iterable[SchemaPath]) -> Iterator[SchemaPath]:
+    """The schemas of the bodies of an operation's request, or of its replies."""
+    for part in parts:
+        for kind in part / "content":
+            if str(kind.parts[-1]).startswith("application/json"):
+                yield kind / "schema"
+
+
+def verdict(validator: SchemaValidator, value: Any) -> bool:
+    try:
+        validator.validate(value)
+    except InvalidSchemaValue:
+        return False
+    return True
+
+
+@pytest.mark.slow
+def test_the_compiled_schemas_refuse_what_openapi_core_refuses(shared: Path) -> None:
+    """All schemas of all operations: recorded replies and written requests, spoiled in every way."""
+    spec, draw = judge().spec, random.Random(4)
+    files = [json.loads(path.read_text()) for path in sorted((shared / "v4" / "samples").rglob("*.json"))]
+    exchanges = [exchange for file in files if isinstance(file, list) for exchange in file]
+    replies = [one["response"]["json"] for one in exchanges] + [file for file in files if isinstance(file, dict)]
+    requests = [one["request"]["json"] for one in exchanges if one["request"].get("json")] + [
+        json.loads(content) for *_, content in RIGHT if content
+    ]
+    requests += [{"value": value} for value in ("on", "high", 3600, "full", "lossy", "basic")]
+    requests += [{"purge_everything": True}, {"files": ["https://a.example/"]}, {"mode": "block"}]
+    compared: Counter[tuple[str, bool]] = Counter()
+    for path in spec / "paths":
+        for method in path:
+            if "responses" not in method:
+                continue
+            asked = [method / "requestBody"] if "requestBody" in method else []
+            for maker, schemas, samples in (
+                (Requests, bodies(asked), requests),
+                (Responses, bodies(method / "responses"), replies),
+            ):
+                factory: Any = maker.schema_validators_factory
+                for schema in schemas:
+                    fast, slow = factory.create(spec, schema), factory.slow.create(spec, schema)
+                    right = [sample for sample in samples if fast.is_valid(sample)]
+                    right.sort(key=lambda sample: len(json.dumps(sample)))
+                    for sample in (*READ_ONLY, *(right or samples)[:3]):
+                        for value in (sample, *(spoiled(sample, draw) for _ in range(SPOILED))):
+                            expected = verdict(slow, value)
+                            compared[maker.__name__, expected] += 1
+
+                            assert expected == verdict(fast, value), (str(schema), value)
+                            assert expected or not _lets_through(fast, value), (str(schema), value)
+
+    assert min(compared.values()) > 100
+
+
+def _lets_through(fast: Compiled, value: Any) -> bool:
+    try:
+        return fast.is_valid(value)
+    except ValueError:
+        return False

@@ -24,7 +24,6 @@ from cfclient import actions as act
 from cfclient import models
 from cfclient.backends.emulator import DEMO, Emulator
 from cfclient.emulated import PATH
-from tests.emulated import face
 from tests.judged import judged
 
 pytestmark = pytest.mark.slow
@@ -61,7 +60,7 @@ def over_version_4(emulator: Emulator, call: Callable[[cfclient.Client], Awaitab
     async def main() -> T:
         url = f"https://emulator.example{PATH}"
         async with (
-            httpx.AsyncClient(transport=face(emulator)) as http,
+            httpx.AsyncClient(transport=httpx.ASGITransport(emulator.v4)) as http,
             cfclient.connect(url, email=DEMO.email, token=DEMO.token, http=http, pace=None) as cf,
         ):
             return await call(cf)

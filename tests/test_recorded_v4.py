@@ -16,7 +16,7 @@ import pytest
 
 from cfclient.backends.emulator import Emulator
 from cfclient.emulated.ids import v4_id
-from tests.emulated import Asker, Clock, unjudged
+from tests.emulated import Asker, Clock, asking
 
 pytestmark = pytest.mark.anyio
 
@@ -189,7 +189,7 @@ async def test_what_was_recorded_has_the_same_keys_and_types(shared: Path) -> No
             emulated = Emulator.from_json(
                 {"accounts": [{"tokens": [{"value": "demo-token", "permissions": []}], "zones": []}]}
             )
-        async with unjudged(emulated, headers) as ask:
+        async with asking(emulated, headers) as ask:
             found = (await ask(method, where))[1] if token else await said(ask, method, where, body, status)
 
         assert reply["success"] == found["success"], (name, method, where, found)
@@ -243,7 +243,7 @@ async def test_what_was_published_has_the_same_keys_and_types(shared: Path, name
     """Samples of settings PATCH, purges and the user, of which no recording exists."""
     method, path, body = PUBLISHED[name]
     emulated = emulator()
-    async with unjudged(emulated) as ask:
+    async with asking(emulated) as ask:
         # A setting that was never set was never modified; here each was.
         if "/settings/" in path and method == "GET":
             setting = await ask.result("GET", path)
@@ -257,7 +257,7 @@ async def test_what_was_published_has_the_same_keys_and_types(shared: Path, name
 async def test_the_refusal_that_was_published(shared: Path) -> None:
     """6003, with its cause in a chain."""
     published = json.loads((shared / "v4" / "samples" / "lego" / "error.json").read_text())
-    async with unjudged(emulator(), {"X-Auth-Email": "demo@example.com", "X-Auth-Key": "a b"}) as ask:
+    async with asking(emulator(), {"X-Auth-Email": "demo@example.com", "X-Auth-Key": "a b"}) as ask:
         _, found = await ask("GET", "/zones")
 
     assert published == found
@@ -278,7 +278,7 @@ async def test_traffic_has_the_keys_of_what_was_published(shared: Path) -> None:
     events = """{ viewer { zones(filter: {zoneTag: "TAG"}) { zoneTag
         firewallEventsAdaptiveGroups(limit: 9, filter: {datetime_geq: "2023-11-14T00:00:00Z"}) { count dimensions {
           action datetime edgeResponseStatus originResponseStatus ruleId source } } } } }"""
-    async with unjudged(emulator()) as ask:
+    async with asking(emulator()) as ask:
         for name, query in (("http_reqs_resp.json", minutes), ("firewall_events_resp.json", events)):
             _, found = await ask("POST", "/graphql", {"query": query.replace("TAG", tag)})
 

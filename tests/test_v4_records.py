@@ -16,7 +16,7 @@ from cfclient.backends.v4.zones import Reference
 from cfclient.errors import InvalidInput, UnexpectedAnswer
 from cfclient.http import Reply, Request
 from cfclient.models import RecordType
-from tests.test_v4 import Judge, clock, fake, opened
+from tests.test_v4 import clock, fake, opened
 from tests.v4fake import ZONE, Fake, no, ok, record, zone
 
 pytestmark = pytest.mark.anyio
@@ -169,7 +169,7 @@ async def test_every_type_is_written_as_the_description_has_it(
     fake: Fake, type_: str, content: str, more: dict[str, Any], sent: dict[str, Any]
 ) -> None:
     """Content where that is text, data where that is components; a ttl of a minute."""
-    async with opened(Judge(fake)) as cf:
+    async with opened(fake) as cf:
         await cf.rec_new("example.com", type_, "sub", content, ttl=60, **more)
 
     assert {"type": type_, "name": "sub.example.com", "ttl": 60, **sent} == fake.body()
@@ -242,7 +242,7 @@ def test_names_go_out_absolute_and_in_punycode(name: str, sent: str) -> None:
 async def test_names_come_back_as_people_read_them(fake: Fake) -> None:
     """A label that is no valid IDNA stays as it is."""
     fake.add(name="xn--bcher-kva.xn--a.example.com")
-    async with opened(Judge(fake)) as cf:
+    async with opened(fake) as cf:
         (found,) = await cf.records("example.com").all()
 
     assert ("xn--bcher-kva.xn--a.example.com", "bücher.xn--a") == (found.name, found.display_name)
@@ -251,7 +251,7 @@ async def test_names_come_back_as_people_read_them(fake: Fake) -> None:
 async def test_a_record_is_read_whole(fake: Fake) -> None:
     """In version 1's fields."""
     made = fake.add(name="www.example.com", proxied=True, ttl=300)
-    async with opened(Judge(fake)) as cf:
+    async with opened(fake) as cf:
         (found,) = await cf.records("example.com").all()
 
     assert (
@@ -364,7 +364,7 @@ async def test_an_edit_keeps_what_it_does_not_say(fake: Fake) -> None:
     kept = {"proxied": True, "comment": "do not touch", "tags": ["owner:ops"], "settings": {"ipv4_only": True}}
     made = fake.add(name="www.example.com", **kept)
     path = f"/zones/{ZONE}/dns_records/{made['id']}"
-    async with opened(Judge(fake)) as cf:
+    async with opened(fake) as cf:
         edited = await cf.rec_edit("example.com", made["id"], "A", "www", "192.0.2.7", ttl=120)
     after = dict(fake.records[made["id"]])
     put = Request(method="PUT", url=f"https://x{'/client/v4'}{path}", body=json.dumps(fake.body()).encode())
@@ -382,7 +382,7 @@ async def test_an_edit_keeps_what_it_does_not_say(fake: Fake) -> None:
 async def test_the_proxy_is_switched_where_that_is_said(fake: Fake, on: bool) -> None:
     """And only then."""
     made = fake.add(proxied=not on)
-    async with opened(Judge(fake)) as cf:
+    async with opened(fake) as cf:
         edited = await cf.rec_edit("example.com", made["id"], "A", "www", "192.0.2.1", service_mode=on)
 
     assert (on, on) == (fake.body()["proxied"], edited.service_mode)
@@ -394,7 +394,7 @@ async def test_a_change_of_the_type_is_one_batch(fake: Fake) -> None:
     """Which keeps comment, tags, proxying and settings; the record has a new id."""
     settings = {"ipv4_only": True, "flatten_cname": False}
     made = fake.add(name="www.example.com", proxied=True, comment="kept", tags=["a:b"], settings=settings)
-    async with opened(Judge(fake)) as cf:
+    async with opened(fake) as cf:
         edited = await cf.rec_edit("example.com", made["id"], "CNAME", "www", "host.example.net")
 
     assert {
@@ -421,7 +421,7 @@ async def test_a_service_that_leaves_the_type_as_it_was_is_not_believed(fake: Fa
     """Its reply shows it; a record that cannot be proxied keeps nothing of that."""
     made = fake.add(type_="TXT", content="x")
     fake.rules["PATCH", f"/zones/{ZONE}/dns_records/{made['id']}"] = ok(made)
-    async with opened(Judge(fake)) as cf:
+    async with opened(fake) as cf:
         edited = await cf.rec_edit("example.com", made["id"], "MX", "www", "mail.example.net", prio=5)
 
     assert {"type": "MX", "name": "www.example.com", "ttl": 1, "content": "mail.example.net", "priority": 5} == (
@@ -471,7 +471,7 @@ async def test_a_zone_s_records_come_in_the_fewest_calls(fake: Fake) -> None:
     """Five thousand to a page, and no call for an empty last one."""
     for number in range(12):
         fake.add(name=f"r{number}.example.com")
-    async with opened(Judge(fake)) as cf:
+    async with opened(fake) as cf:
         everything = await cf.records("example.com").all()
         page = await cf.rec_load_all("example.com", size=6)
         rest = await cf.rec_load_all("example.com", offset=6, size=6)

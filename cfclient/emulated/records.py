@@ -225,13 +225,13 @@ def _content(type_: str, fields: Mapping[str, Any], old: models.Record | None) -
             return content, None
         return content, _priority(fields.get("priority", old.prio or 0 if old else None))
     data = fields.get("data")
-    if data is None and old is not None:
+    # A text alone makes no such record, and a new text beside the old `data` would be lost without a word.
+    if (
+        data is None
+        and old is not None
+        and fields.get("content") in {None, contents.text_of(type_, old.content, old.prio)}
+    ):
         data = contents.data_of(type_, old.content, old.prio)
-    if data is None and isinstance(fields.get("content"), str):
-        text = fields["content"]
-        # The text that a reply carries is taken again, the priority of an SRV first.
-        prio, _, rest = text.partition(" ") if type_ == "SRV" else ("", "", text)
-        data = contents.data_of(type_, rest, int(prio) if prio.isdecimal() else None)
     if not isinstance(data, dict):
         raise Refused(400, 9101, f"data is a required field of a record of type {type_}.")
     text, prio = contents.written(type_, data)
