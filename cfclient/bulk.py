@@ -18,7 +18,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStre
 from .actions import Action
 from .backend import Backend, in_bulk
 from .errors import CloudflareError, InvalidInput, MisusedClient
-from .loops import BODY
+from .loops import tasks_beside
 from .shapes import integer
 
 __all__ = ["Outcome", "Outcomes", "perform_all", "stream_all"]
@@ -157,35 +157,11 @@ async def stream_all(
     places = anyio.Semaphore(2 * concurrency, fast_acquire=True)
     job: _Job[T] = _Job(backend, actions, places, stop_on_error=stop_on_error)
     send, receive = anyio.create_memory_object_stream[Outcome[T]](concurrency)
-    failure: BaseException | None = None
-    try:
-        async with anyio.create_task_group() as tasks, receive:
-            with send:
-                for _ in range(concurrency):
-                    tasks.start_soon(job.work, send.clone())
-            try:
-                yield Outcomes(receive, places, ordered=ordered)
-            except BODY as error:  # raised below, outside of the group
-                failure = error
-            finally:
-                # Before the stream is closed, so that whoever waits to hand something over is cancelled and does
-                # not find it closed: asyncio's own cancelling (Ctrl-C, asyncio.timeout) reaches this task only.
-                tasks.cancel_scope.cancel()
-    except BaseExceptionGroup as group:
-        failure = failure or _first_fault(group)
-        if failure is None:
-            raise
-    if failure is not None:
-        raise failure
-
-
-def _first_fault(group: BaseExceptionGroup[BaseException]) -> Exception | None:
-    """The first fault of a worker: what follows it is the same again, or a consequence."""
-    _, faults = group.split(anyio.get_cancelled_exc_class())
-    error: BaseException | None = faults
-    while isinstance(error, BaseExceptionGroup):
-        error = cast("BaseException", error.exceptions[0])
-    return error if isinstance(error, Exception) else None
+    async with receive, tasks_beside() as tasks:
+        with send:
+            for _ in range(concurrency):
+                tasks.start_soon(job.work, send.clone())
+        yield Outcomes(receive, places, ordered=ordered)
 
 
 async def perform_all(

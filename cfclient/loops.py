@@ -5,18 +5,22 @@ And a block that runs tasks gives back what its own body raises, bare.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, cast
 
+import anyio
 from anyio import NoEventLoopError
+from anyio.abc import TaskGroup
 from anyio.lowlevel import RunVar
 
 from .errors import MisusedClient
 
-__all__ = ["BODY", "Home"]
+__all__ = ["Home", "tasks_beside"]
 
-#: what may come out of the body of a block that runs tasks, cancellation aside; a task group would wrap it, also
-#: the GeneratorExit of a generator around the block that is closed early, which nobody unwraps
-BODY: Final = (Exception, GeneratorExit, SystemExit, KeyboardInterrupt)
+# What may come out of the body of a block that runs tasks, cancellation aside; a task group would wrap it, also
+# the GeneratorExit of a generator around the block that is closed early, which nobody unwraps.
+_BODY: Final = (Exception, GeneratorExit, SystemExit, KeyboardInterrupt)
 
 # Each run of an event loop has its own value, so identity tells two runs apart, whichever library runs them.
 _run: RunVar[object] = RunVar("cfclient_run")
@@ -57,3 +61,37 @@ class Home:
                 f"this {self._what} was opened in another event loop, and its connections belong to that one: "
                 f"open one {self._what} in each loop (every asyncio.run() is a new loop)"
             )
+
+
+@asynccontextmanager
+async def tasks_beside() -> AsyncIterator[TaskGroup]:
+    """Tasks that run beside the body of a block and end with it; what the body raises comes out as itself.
+
+    So does the first fault of a task, where the body raises nothing. Streams between the tasks and the body are
+    closed outside of this block: a task that waits to hand something over is to be cancelled first, and not to
+    find its stream closed, and asyncio's own cancelling (Ctrl-C, asyncio.timeout) reaches the body's task only.
+    """
+    failure: BaseException | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+            try:
+                yield tasks
+            except _BODY as error:  # raised below, outside of the group
+                failure = error
+            finally:
+                tasks.cancel_scope.cancel()
+    except BaseExceptionGroup as group:
+        failure = failure or _first_fault(group)
+        if failure is None:
+            raise
+    if failure is not None:
+        raise failure
+
+
+def _first_fault(group: BaseExceptionGroup[BaseException]) -> Exception | None:
+    """The first fault of a task: what follows it is the same again, or a consequence."""
+    _, faults = group.split(anyio.get_cancelled_exc_class())
+    error: BaseException | None = faults
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseException", error.exceptions[0])
+    return error if isinstance(error, Exception) else None

@@ -19,7 +19,7 @@ from typing import Generic, TypeVar
 import anyio
 
 from .ahead import LIMIT, Ahead
-from .loops import BODY
+from .loops import tasks_beside
 from .models import Page
 from .shapes import integer
 
@@ -144,16 +144,10 @@ class Listing(Generic[T]):
 
     @asynccontextmanager
     async def _ahead(self, pages: int) -> AsyncIterator[Items[T]]:
-        failure: BaseException | None = None
-        async with anyio.create_task_group() as tasks:
+        async with tasks_beside() as tasks:
             source = Ahead(self._fetch, self._key, tasks=tasks, limit=pages, spare=self._spare)
             source.start()
             try:
                 yield Items(source, self._key)
-            except BODY as error:  # raised below, outside of the group
-                failure = error
             finally:
                 source.close()
-            tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure

@@ -36,7 +36,7 @@ from cfclient.backends.emulator import DEMO
 from cfclient.client import Client
 from cfclient.connect import connect
 from cfclient.errors import CloudflareError, ConfigurationError, InvalidInput, MisusedClient
-from cfclient.loops import BODY
+from cfclient.loops import tasks_beside
 from cfclient.private import exposed, unread
 
 __all__ = ["AccountsAudit", "AuditAccount", "Step", "audit_accounts", "read_accounts"]
@@ -250,12 +250,11 @@ async def audit_accounts(
     if not names or len(set(names)) < len(names):
         raise InvalidInput.of("accounts", names, "at least one, and each name once")
     rules, exemptions = tuple(rules), tuple(exemptions)
-    failure: BaseException | None = None
     async with AsyncExitStack() as stack:
         clients = await _clients(stack, accounts, connecting)
         send, receive = anyio.create_memory_object_stream[Step | Exception](0)
         run = AccountsAudit(receive, places)
-        async with anyio.create_task_group() as tasks, receive:
+        async with receive, tasks_beside() as tasks:
             with send:
                 for account, client in zip(accounts, clients, strict=True):
                     options = {
@@ -266,16 +265,7 @@ async def audit_accounts(
                         "all_settings": all_settings,
                     }
                     tasks.start_soon(partial(run.take, client, account, send.clone(), **options))
-            try:
-                yield run
-            except BODY as error:  # raised below, outside of the group
-                failure = error
-            finally:
-                # Before the stream is closed, so that whoever waits to hand something over is cancelled and does
-                # not find it closed: asyncio's own cancelling (Ctrl-C, asyncio.timeout) reaches this task only.
-                tasks.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
+            yield run
 
 
 async def _clients(
