@@ -102,7 +102,7 @@ def test_markdown_ends_with_what_is_not_known() -> None:
 
     assert "## Excepted\n" in text
     assert "| b.example | Short. (ttl) | 2027-01-02 | moving |" in text
-    assert "## Not checked\n\n| rule | zones | why |\n| --- | --- | --- |\n| quiet | 1 | not said |" in text
+    assert "## Not checked\n\n| why | zones | rules |\n| --- | --- | --- |\n| not said | 1 | quiet |" in text
     assert "## Zones that were not read\n" in text
     assert "## " not in written("markdown", [ZoneAudit(zone="a.example")])
 
@@ -337,7 +337,7 @@ def test_the_page_says_what_is_missing() -> None:
     assert "2026-11-24 18:30 UTC" in text
     assert "<td><bdi>c.example</bdi></td><td><bdi>Invalid zone.</bdi></td>" in text
     assert "<td>2027-01-02</td><td><bdi>moving</bdi></td>" in text
-    assert "<td><code>quiet</code></td><td>1</td><td>not said</td>" in text
+    assert "<td>not said</td><td>1</td><td><code>quiet</code></td>" in text
     assert '<a href="https://www.rfc-editor.org/rfc/rfc7208#section-3.1"' in text
     assert "2 rules found nothing" in text
 
@@ -351,7 +351,7 @@ def test_a_rule_that_nobody_could_check_did_not_find_nothing() -> None:
 
     assert "2 rules found nothing" in all_unchecked
     assert "<li>Quiet" not in all_unchecked
-    assert "<td><code>quiet</code></td><td>2</td>" in all_unchecked
+    assert "<td>2</td><td><code>quiet</code></td>" in all_unchecked
     assert "3 rules found nothing" in some_unchecked
     assert "(not checked in 1 of the zones)" in some_unchecked
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from cfclient.audit import RULES, Finding, Rule, Severity, Summary, Tally, ZoneAudit
 from cfclient.audit.report import FORMATS, CsvReport, TableReport, reporter
+from cfclient.audit.report.plain import unchecked_rows
 from cfclient.errors import InvalidInput
 from cfclient.harmless import harmless
 from cfclient.models import Record, RecordType
@@ -256,9 +257,9 @@ r-1    Mend it.
 r-2    Run.
 
 Not checked
-rule      zones   why
+why        zones   rules
 ──────────────────────────
-ssl-off   2       not said
+not said   2       ssl-off
 
 Zones that could not be read
 zone        why
@@ -356,3 +357,30 @@ def test_an_unknown_format_is_refused() -> None:
     """With those that there are."""
     with pytest.raises(InvalidInput, match="format='xml' is not valid: expected one of table, json, jsonl, csv"):
         reporter("xml", io.StringIO())
+
+
+def test_what_was_not_checked_stands_by_its_reason() -> None:
+    """Settings that are missing for one reason are one row, however they are called, and not a row for each rule."""
+    old = "version 1 of the API has no setting"
+    reasons = {
+        ("hsts-off", f"{old} hsts"): 25,
+        ("tls-1-3-off", f"{old} tls_1_3; {old} hsts"): 25,
+        ("ssl-off", "the service did not report the setting ssl"): 2,
+        ("waf-off", "the service did not report the setting waf_profile"): 2,
+        ("http2-off", "the service did not report the setting spdy"): 1,
+        ("dnssec-off", "dnssec_status: 403; not allowed"): 25,
+        ("bot-fight-mode-off", "bot_fight_mode: 403; not allowed"): 25,
+        ("caa-missing", "caa: no; hsts: no"): 4,
+        ("own", "elsewhere: as it is"): 3,
+        ("too-many-records", f"it depends on the plan; {old} plan"): 3,
+    }
+
+    assert [
+        ("403; not allowed", "25", "bot-fight-mode-off, dnssec-off"),
+        ("version 1 of the API has no such setting", "25", "hsts-off, tls-1-3-off"),
+        ("caa: no; hsts: no", "4", "caa-missing"),
+        ("elsewhere: as it is", "3", "own"),
+        ("it depends on the plan; version 1 of the API has no setting plan", "3", "too-many-records"),
+        ("the service did not report the setting", "2", "ssl-off, waf-off"),
+        ("the service did not report the setting", "1", "http2-off"),
+    ] == unchecked_rows(reasons)

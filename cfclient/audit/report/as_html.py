@@ -30,7 +30,7 @@ from cfclient.harmless import harmless
 
 from . import charts
 from .as_sarif import link
-from .plain import Plain, count, excepted_rows, said, unread
+from .plain import Plain, count, excepted_rows, said, unchecked_rows, unread
 
 __all__ = ["HtmlReport"]
 
@@ -137,9 +137,7 @@ class HtmlReport:
             heat_rules=found,
             found_rules=found,
             quiet_rules=quiet,
-            not_checked=[
-                (harmless(rule), number, harmless(why)) for (rule, why), number in sorted(self._not_checked.items())
-            ],
+            not_checked=[tuple(map(harmless, row)) for row in unchecked_rows(self._not_checked)],
             excepted=[tuple(map(harmless, row)) for row in excepted_rows(self._excepted)],
             failures=[(harmless(zone), harmless(why)) for zone, why in unread(summary)],
             data=map(Markup, self._data(zones, found)),

@@ -15,7 +15,7 @@ from cfclient.audit.model import Excepted, Finding, Rule, Summary, ZoneAudit
 from cfclient.audit.rules import RULES
 from cfclient.harmless import harmless
 
-from .plain import count, excepted_rows, said, unread
+from .plain import count, excepted_rows, said, unchecked_rows, unread
 
 __all__ = ["MarkdownReport", "as_text"]
 
@@ -68,11 +68,7 @@ class MarkdownReport:
         for rule, findings in sorted(self._findings.items(), key=_worst_first):
             self._section(rule, findings)
         self._headed("Excepted", ("zone", "what is so", "until", "why it may be"), excepted_rows(self._excepted))
-        self._headed(
-            "Not checked",
-            ("rule", "zones", "why"),
-            [(rule, f"{number:,}", why) for (rule, why), number in sorted(self._not_checked.items())],
-        )
+        self._headed("Not checked", ("why", "zones", "rules"), unchecked_rows(self._not_checked))
         self._headed("Zones that were not read", ("zone", "why"), [*unread(summary)])
         self._stream.flush()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from cfclient.audit.model import Finding, Severity, Summary, ZoneAudit
 from cfclient.harmless import harmless
 
-from .plain import LEFT, count
+from .plain import LEFT, count, unchecked_rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +23,10 @@ _STYLES: Final = {
     Severity.LOW: "cyan",
     Severity.INFO: "dim",
 }
+
+
+#: how wide a list of rules is at most
+_LIST: Final = 80
 
 
 class TableReport:
@@ -57,11 +61,7 @@ class TableReport:
             self._say(f"  {sum(summary.excepted.values()):>6,} known, until the exceptions for them run out", "dim")
         self._table_of_findings()
         self._table("How to mend", ("rule", "what to do"), sorted({(f.rule, f.mend) for f in self._findings}))
-        self._table(
-            "Not checked",
-            ("rule", "zones", "why"),
-            [(rule, f"{number:,}", reason) for (rule, reason), number in sorted(self._not_checked.items())],
-        )
+        self._table("Not checked", ("why", "zones", "rules"), unchecked_rows(self._not_checked))
         left = [(zone, LEFT) for zone in summary.zones_left]
         self._table("Zones that could not be read", ("zone", "why"), [*sorted(summary.zones_failed.items()), *left])
         if self._console.is_terminal and self._rows + 10 > self._console.height:
@@ -90,7 +90,8 @@ class TableReport:
 
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
         for column in columns:
-            table.add_column(column, overflow="fold")
+            # A list is folded also where there is no width to keep to: in a pipe, or in a file.
+            table.add_column(column, overflow="fold", max_width=_LIST if column == "rules" else None)
         first = iter(styles)
         for row in rows:
             # Text, not str: in a str, rich would take brackets for its markup and colons for emoji.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
+import attrs
+
 from cfclient.audit.model import Excepted, Finding, Rule, Summary, ZoneAudit
+from cfclient.models import ZoneSettings
 from cfclient.plain import natural
 
 __all__ = [
@@ -21,6 +25,7 @@ __all__ = [
     "rule_out",
     "said",
     "summary_out",
+    "unchecked_rows",
     "unread",
     "zone_out",
 ]
@@ -95,6 +100,31 @@ def excepted_rows(excepted: Iterable[Excepted]) -> list[tuple[str, ...]]:
         )
         for one in excepted
     )
+
+
+#: the reasons that `ZoneData.unknown` gives, and what they say without the name of a setting
+_NAMED: Final = (
+    (re.compile(r"version 1 of the API has no setting \w+"), "version 1 of the API has no such setting"),
+    (re.compile(r"the service did not report the setting \w+"), "the service did not report the setting"),
+    (re.compile(f"(?:{'|'.join(field.name for field in attrs.fields(ZoneSettings))}): (.*)"), r"\1"),
+)
+
+
+def _general(reason: str) -> str:
+    """A reason without the names of settings, which the rules' own names tell as well; one of another kind as it is."""
+    for pattern, words in _NAMED:
+        if all(pattern.fullmatch(part) for part in reason.split("; ")):
+            return "; ".join(dict.fromkeys(pattern.sub(words, part) for part in reason.split("; ")))
+    whole = _NAMED[-1][0].fullmatch(reason)
+    return reason if whole is None else whole[1]
+
+
+def unchecked_rows(reasons: Mapping[tuple[str, str], int]) -> list[tuple[str, ...]]:
+    """Why something could not be checked, in how many zones, and the rules that it holds for; most zones first."""
+    groups: dict[tuple[int, str], set[str]] = {}
+    for (rule, reason), zones in reasons.items():
+        groups.setdefault((-zones, _general(reason)), set()).add(rule)
+    return [(why, f"{-zones:,}", ", ".join(sorted(rules))) for (zones, why), rules in sorted(groups.items())]
 
 
 def failure_out(zone: str, reason: str) -> Plain:

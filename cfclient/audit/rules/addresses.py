@@ -98,8 +98,8 @@ RULES: Final[tuple[Rule, ...]] = (
         title="A record points to an address that is not public",
         why="It works for nobody outside, tells about the inside, and lets a foreign site's name reach machines "
         "within a visitor's own network.",
-        mend="await cf.rec_delete(zone, record.rec_id), or cf.rec_edit with the public address; names for inside "
-        "belong into a resolver inside.",
+        mend="await cf.rec_delete(zone, record.rec_id), or cf.rec_edit with the public address; names for internal use "
+        "belong in an internal resolver.",
         source="RFC 1918 §3; RFC 4193 §4.4; RFC 1122 §3.2.1.3; RFC 3927; RFC 4291; RFC 6598",
         check=_private_address,
     ),
