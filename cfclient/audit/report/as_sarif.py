@@ -24,7 +24,7 @@ from cfclient.audit.rules import RULES
 from cfclient.errors import InvalidInput
 
 from .as_markdown import as_text
-from .plain import Plain, said, unread
+from .plain import Plain, count, said, unread
 
 __all__ = ["SarifReport", "line_of", "link", "write_log"]
 
@@ -123,7 +123,7 @@ class SarifReport:
         """The run, of which a log may have several."""
         notes = [_note("error", f"{zone} was not read: {reason}", zone) for zone, reason in unread(summary)]
         notes += [
-            _note("note", f"{rule} was not checked in {number:,} zone(s): {reason}", rule)
+            _note("note", f"{rule} was not checked in {count(number, 'zone', 'zones')}: {reason}", rule)
             for (rule, reason), number in sorted(self._not_checked.items())
         ]
         indexes = {rule: number for number, rule in enumerate(self._rules)}
