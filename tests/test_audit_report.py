@@ -384,3 +384,44 @@ def test_what_was_not_checked_stands_by_its_reason() -> None:
         ("the service did not report the setting", "2", "ssl-off, waf-off"),
         ("the service did not report the setting", "1", "http2-off"),
     ] == unchecked_rows(reasons)
+
+
+def test_a_sentence_that_is_said_of_many_zones_is_one_row_on_a_terminal() -> None:
+    """Up to three have their own; in a pipe all have, in the order of their zones."""
+
+    def rows(number: int, *, terminal: bool) -> list[str]:
+        stream = io.StringIO()
+        report = TableReport(Console(file=stream, width=100, force_terminal=terminal, color_system=None, height=200))
+        tally = Tally(number)
+        for name in "abcdefgh"[:number]:
+            found = [
+                Finding(rule="r-1", severity=Severity.LOW, zone=name, message=words)
+                for words in ("Bad.", f"{name}!", f"{name} has none")
+            ]
+            zone = ZoneAudit(zone=name, findings=tuple(found))
+            report.zone(zone)
+            tally.add(zone)
+        report.finish(tally.summary)
+        return [" ".join(line.split()[1:]) for line in stream.getvalue().splitlines() if line.startswith("low ")]
+
+    own = ["a a! (r-1)", "b b! (r-1)", "c c! (r-1)", "d d! (r-1)"]
+    each = ["a Bad. (r-1)", "a a has none (r-1)", "a a! (r-1)", "b Bad. (r-1)"]
+    assert {"a and 3 more Bad. (r-1)", "a and 3 more it has none (r-1)", *own} == set(rows(4, terminal=True))
+    assert set(rows(3, terminal=False)) == set(rows(3, terminal=True))
+    assert each == rows(4, terminal=False)[:4]
+    assert 24 == len(rows(8, terminal=False))
+
+
+@pytest.mark.parametrize("format_", ["table", "csv", "markdown"])
+def test_that_an_exception_has_run_out_is_said(format_: str) -> None:
+    """Beside the finding that it covered."""
+    stream = io.StringIO()
+    note = "the exception for it ran out on 2026-01-01: moving"
+    finding = Finding(rule="r-1", severity=Severity.LOW, zone="a.example", message="Bad.", note=note)
+    zone, tally = ZoneAudit(zone="a.example", findings=(finding,)), Tally(1)
+    tally.add(zone)
+    report = reporter(format_, stream, console=Console(file=stream, width=200) if format_ == "table" else None)
+    report.zone(zone)
+    report.finish(tally.summary)
+
+    assert f"Bad. ({note})" in stream.getvalue().replace("\\", "")

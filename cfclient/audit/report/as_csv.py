@@ -8,7 +8,7 @@ from typing import TextIO
 from cfclient.audit.model import Summary, ZoneAudit
 from cfclient.harmless import safe_cell
 
-from .plain import LEFT
+from .plain import LEFT, said
 
 __all__ = ["CsvReport"]
 
@@ -29,7 +29,7 @@ class CsvReport:
         if audit.failure is not None:
             self._row(audit.zone, "not-read", "", audit.failure, "")
         for finding in audit.findings:
-            self._row(audit.zone, finding.rule, finding.severity.value, finding.message, " ".join(finding.records))
+            self._row(audit.zone, finding.rule, finding.severity.value, said(finding), " ".join(finding.records))
         self._stream.flush()
 
     def _row(self, *cells: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from cfclient.audit.model import Finding, Severity, Summary, ZoneAudit
 from cfclient.harmless import harmless
 
-from .plain import LEFT, count, unchecked_rows
+from .plain import LEFT, count, said, unchecked_rows
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,6 +27,26 @@ _STYLES: Final = {
 
 #: how wide a list of rules is at most
 _LIST: Final = 80
+
+
+#: how many zones with the same sentence have a row each on a terminal
+_ALIKE: Final = 3
+
+
+def _gathered(rows: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """The same for somebody who reads: one row for a sentence that is said of many zones."""
+    alike: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+    for row in rows:
+        level, zone, words = row
+        # A sentence that begins with the zone is the same one of another zone.
+        alike.setdefault((level, f"it {words[len(zone) + 1 :]}" if words.startswith(f"{zone} ") else words), []).append(
+            row
+        )
+    return [
+        row
+        for (level, words), group in alike.items()
+        for row in (group if len(group) <= _ALIKE else [(level, f"{group[0][1]} and {len(group) - 1:,} more", words)])
+    ]
 
 
 class TableReport:
@@ -77,9 +97,13 @@ class TableReport:
     def _table_of_findings(self) -> None:
         worst_first = sorted(self._findings, key=lambda f: (-f.severity.rank, f.zone, f.rule, f.message))
         # The rule stands behind its sentence: a column of its own would leave 22 characters of 80 for it.
-        rows = [(f.severity.value, f.zone, f"{f.message} ({f.rule})") for f in worst_first]
-        styles = [_STYLES[f.severity] for f in worst_first]
+        rows = [(f.severity.value, f.zone, f"{said(f)} ({f.rule})") for f in worst_first]
+        if self._console.is_terminal:
+            rows = _gathered(rows)
+        styles = [_STYLES[Severity(level)] for level, *_ in rows]
         self._table("Findings, worst first", ("severity", "zone", "what is wrong"), rows, styles)
+        if len(rows) < len(worst_first):
+            self._say("A pipe, a file, and the other formats have a row for each zone.", "dim")
 
     def _table(
         self, title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]], styles: Iterable[str] = ()
