@@ -22,11 +22,12 @@ from markdown_it import MarkdownIt
 
 from cfclient.audit import Finding, Rule, Severity, Summary, Tally, ZoneAudit
 from cfclient.audit.model import Excepted, Exemption
-from cfclient.audit.report import HtmlReport, SarifReport, charts, reporter
+from cfclient.audit.report import HtmlReport, SarifReport, as_sarif, charts, reporter
 from cfclient.audit.report.as_html import _part
 from cfclient.audit.report.as_markdown import as_text
 from cfclient.audit.report.as_sarif import line_of, link
 from cfclient.audit.report.plain import LEFT
+from cfclient.audit.rules import RULES as OURS
 from cfclient.errors import ConfigurationError, InvalidInput
 from cfclient.harmless import harmless
 
@@ -197,7 +198,77 @@ def test_sarif_finds_the_record_s_line(tmp_path: Any) -> None:
 
     run = json.loads(written("sarif", [zone], files=f"{tmp_path}/{{zone}}"))["runs"][0]
 
-    assert {"startLine": 4} == run["results"][0]["locations"][0]["physicalLocation"]["region"]
+    region = run["results"][0]["locations"][0]["physicalLocation"]["region"]
+    assert {"startLine": 4, "startColumn": 1, "endLine": 4, "endColumn": 19} == region
+
+
+#: what "SARIF support for code scanning" of GitHub's documentation calls required, from the run on
+REQUIRED = {
+    "": ("tool.driver.name", "tool.driver.rules", "results"),
+    "tool.driver.rules": ("id", "shortDescription.text", "fullDescription.text", "help.text"),
+    "results": ("message.text", "locations", "partialFingerprints.primaryLocationLineHash"),
+    "results.locations": (
+        "physicalLocation.artifactLocation.uri",
+        *(f"physicalLocation.region.{name}" for name in ("startLine", "startColumn", "endLine", "endColumn")),
+    ),
+}
+
+
+def reached(value: Any, path: str) -> list[Any]:
+    """What is there, of every entry of the lists on the way."""
+    found = [value]
+    for key in path.split(".") if path else ():
+        parts = [one[key] for one in found]
+        found = [one for part in parts for one in (part if isinstance(part, list) else [part])]
+    return found
+
+
+@pytest.mark.parametrize("rules", [RULES, (*RULES, *OURS)], ids=["the test's", "and all of ours"])
+def test_sarif_has_all_that_github_requires(rules: tuple[Rule, ...]) -> None:
+    """In every result and rule, also of a rule that the report was not told of; and within its limits."""
+    run = log_of(rules=rules)
+
+    for place, names in REQUIRED.items():
+        for one in reached(run, place):
+            for name in names:
+                assert all(reached(one, name)), (place, name, one)
+    described = reached(run, "tool.driver.rules")
+    for rule in described:
+        assert max(len(rule[key]["text"]) for key in ("shortDescription", "fullDescription")) <= 1024
+        assert len(rule.get("properties", {}).get("tags", ())) <= 10
+        assert 0 < float(rule.get("properties", {}).get("security-severity", 1)) <= 10
+    assert {result["level"] for result in run["results"]} <= {"note", "warning", "error"}
+
+
+def prints(*findings: Finding) -> list[str]:
+    run = json.loads(written("sarif", [ZoneAudit(zone="a.example", findings=findings)]))["runs"][0]
+    return [result["partialFingerprints"]["primaryLocationLineHash"] for result in run["results"]]
+
+
+def test_a_finding_that_stays_is_the_same_alert() -> None:
+    """Whatever values its message names, and wherever its line is; those that are alike are numbered."""
+    first, later, other = (
+        finding("a.example", "ttl", Severity.LOW, words, name)
+        for words, name in (("120 s.", "x.a.example"), ("300 s.", "x.a.example"), ("120 s.", "y.a.example"))
+    )
+
+    (one,) = prints(first)
+
+    assert [one] == prints(later)
+    assert prints(other) not in ([one], [])
+    assert [one, f"{one.partition(':')[0]}:2"] == prints(first, later)
+
+
+def test_more_than_github_takes_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """It refuses the whole file."""
+    monkeypatch.setattr(as_sarif, "MOST_RESULTS", 3)
+    written("sarif")
+    as_sarif.write_log(io.StringIO(), [{}] * 21)
+
+    assert [
+        "4 findings in one run: GitHub refuses more than 3; select fewer rules, or fewer zones",
+        "21 accounts in one file: GitHub refuses more than 20; write a folder",
+    ] == caplog.messages
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,16 @@ Where such a file is found, each finding points to the first line that names its
 file's syntax; otherwise to the first line, because code hosts want one.
 A finding that an exception covers is there as suppressed.
 A zone that could not be read, and a rule that could not be checked, are notifications of the run.
+All that GitHub's "SARIF support for code scanning" calls required is there, in every result and every rule.
+It tells the findings of two runs apart by `primaryLocationLineHash` alone: that of a finding is made of its rule, its
+zone and its records, not of its line or of values that change, and ends with a number where several have the same.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -38,6 +42,12 @@ LEVELS: Final[Mapping[Severity, tuple[str, str | None]]] = {
     Severity.LOW: ("note", "2.0"),
     Severity.INFO: ("note", None),
 }
+
+#: more than these in one file, and GitHub takes nothing of it
+MOST_RESULTS: Final = 25_000
+MOST_RUNS: Final = 20
+
+_log = logging.getLogger("cfclient.audit")
 
 _URL: Final = re.compile(r"https://[^\s,;()<>\"']+")
 _RFC: Final = re.compile(r"RFC (\d+)(?:,? §(\d+(?:\.\d+)*))?")
@@ -127,6 +137,13 @@ class SarifReport:
             for (rule, reason), number in sorted(self._not_checked.items())
         ]
         indexes = {rule: number for number, rule in enumerate(self._rules)}
+        if len(self._results) > MOST_RESULTS:
+            _log.warning(
+                "%s findings in one run: GitHub refuses more than %s; select fewer rules, or fewer zones",
+                f"{len(self._results):,}",
+                f"{MOST_RESULTS:,}",
+            )
+        seen = Counter[str]()
         results = sorted(self._results, key=lambda result: json.dumps(result, sort_keys=True))
         driver = {"name": "cfclient", "version": __version__, "rules": list(self._rules.values())}
         return {
@@ -135,13 +152,18 @@ class SarifReport:
             **({"automationDetails": {"id": f"cfclient/{self._account}/"}} if self._account else {}),
             "columnKind": "unicodeCodePoints",
             "invocations": [{"executionSuccessful": summary.complete, "toolExecutionNotifications": notes}],
-            "results": [{"ruleIndex": indexes[result["ruleId"]], **result} for result in results],
+            "results": [{"ruleIndex": indexes[result["ruleId"]], **_numbered(result, seen)} for result in results],
         }
 
     def _result(self, finding: Finding, path: str, text: str) -> Plain:
         # A rule of the user's own that the report was not told of is known by its findings alone.
-        self._rules.setdefault(finding.rule, {"id": finding.rule, "shortDescription": {"text": finding.rule}})
-        told = [*filter(None, [self._account]), finding.rule, finding.zone, finding.message, *finding.records]
+        name = {"text": finding.rule}
+        self._rules.setdefault(
+            finding.rule, {"id": finding.rule, "shortDescription": name, "fullDescription": name, "help": name}
+        )
+        known = [*filter(None, [self._account]), finding.rule, finding.zone]
+        line = line_of(text, finding.zone, finding.records)
+        shown = text.split("\n")[line - 1].removesuffix("\r")
         return {
             "ruleId": finding.rule,
             "level": LEVELS[finding.severity][0],
@@ -150,20 +172,42 @@ class SarifReport:
                 {
                     "physicalLocation": {
                         "artifactLocation": {"uri": quote(path)},
-                        "region": {"startLine": line_of(text, finding.zone, finding.records)},
+                        "region": {
+                            "startLine": line,
+                            "startColumn": 1,
+                            "endLine": line,
+                            "endColumn": len(shown) + 1,
+                        },
                     },
                     "logicalLocations": [
                         {"fullyQualifiedName": name, "kind": "dns-name"} for name in finding.records or (finding.zone,)
                     ],
                 }
             ],
-            "partialFingerprints": {"finding/v1": hashlib.sha256(json.dumps(told).encode()).hexdigest()},
+            "partialFingerprints": {
+                "finding/v1": _hash([*known, finding.message, *finding.records]),
+                "primaryLocationLineHash": _hash([*known, *finding.records])[:16],
+            },
             "properties": {"severity": finding.severity.value, "zone": finding.zone},
         }
 
 
+def _hash(words: list[str]) -> str:
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+
+def _numbered(result: Plain, seen: Counter[str]) -> Plain:
+    """The result, with a number behind its fingerprint: it is the how manyth of those that are alike."""
+    prints = result["partialFingerprints"]
+    alike = prints["primaryLocationLineHash"]
+    seen[alike] += 1
+    return {**result, "partialFingerprints": {**prints, "primaryLocationLineHash": f"{alike}:{seen[alike]}"}}
+
+
 def write_log(stream: TextIO, runs: list[Plain]) -> None:
     """Writes a log with these runs."""
+    if len(runs) > MOST_RUNS:
+        _log.warning("%s accounts in one file: GitHub refuses more than %s; write a folder", len(runs), MOST_RUNS)
     json.dump({"$schema": SCHEMA, "version": "2.1.0", "runs": runs}, stream, indent=2)
     stream.write("\n")
     stream.flush()
