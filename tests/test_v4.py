@@ -7,11 +7,9 @@ import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import anyio
-import msgspec
 import pytest
 
 import cfclient
@@ -23,7 +21,7 @@ from cfclient.backends.v4 import HANDLERS, V4, Scope, asking
 from cfclient.backends.v4.memory import Memory
 from cfclient.backends.v4.retired import NO_SETTING, RETIRED
 from cfclient.backends.v4.settings import PLACES
-from cfclient.backends.v4.support import PERMISSIONS, SUPPORT, Extent, Permission
+from cfclient.backends.v4.support import PERMISSIONS, SUPPORT, Extent
 from cfclient.client import Client
 from cfclient.connect import V4_URL
 from cfclient.errors import (
@@ -1293,126 +1291,7 @@ async def test_a_later_day_of_visitors_may_be_refused(fake: Fake) -> None:
             await cf.zone_ips(ZONE, hours=48)
 
 
-# -- the recorded replies ------------------------------------------------------------------------------
-
-
-def test_graphql_replies_on_record_are_read(shared: Path) -> None:
-    """As far as each goes."""
-    from cfclient.backends.v4.analytics import _Graph
-    from cfclient.backends.v4.envelope import graph
-
-    for path in sorted((shared / "v4" / "samples" / "ons-cloudflare-exporter-graphql").glob("*resp.json")):
-        if path.name != "zones_resp.json":
-            reply = msgspec.convert(graph("stats", Reply(status=200, body=path.read_bytes())), _Graph, strict=False)
-            assert reply.data is not None
-            assert reply.data.viewer is not None
-            assert 1 == len(reply.data.viewer.zones or ())
-
-
-def _recorded(shared: Path) -> list[tuple[str, str, str, int, Any]]:
-    """Every exchange on record: where from, method, path, status, reply."""
-    found = []
-    for path in sorted((shared / "v4" / "samples").rglob("*.json")):
-        content = json.loads(path.read_text())
-        if isinstance(content, list) and content and "request" in content[0]:
-            for one in content:
-                url = one["request"]["url"].partition("/client/v4")[2]
-                found.append(
-                    (path.name, one["request"]["method"], url, one["response"]["status"], one["response"]["json"])
-                )
-    return found
-
-
-def test_every_recorded_reply_for_the_paths_in_use_is_read(shared: Path) -> None:
-    """Zones, records, access rules and settings; refusals become errors."""
-    import re
-
-    from cfclient.backends.v4 import envelope
-    from cfclient.backends.v4.lists import _Rule
-    from cfclient.backends.v4.records import WireRecord, record_value
-    from cfclient.backends.v4.settings import Setting
-    from cfclient.backends.v4.zones import WireZone, zone_value
-
-    kinds: list[tuple[str, Any]] = [
-        (r"/zones(\?.*)?", list[WireZone]),
-        (r"/zones/\w{32}", WireZone),
-        (r"/zones/\w{32}/dns_records(\?.*)?", list[WireRecord]),
-        (r"/zones/\w{32}/dns_records/\w+", WireRecord),
-        (r".*/firewall/access_rules/rules(\?.*)?", list[_Rule]),
-        (r"/zones/\w{32}/settings/\w+", Setting),
-    ]
-    read = {pattern: 0 for pattern, _ in kinds}
-    refused = 0
-    for name, method, url, status, body in _recorded(shared):
-        pattern, kind = next(((p, k) for p, k in kinds if re.fullmatch(p, url)), (None, None))
-        if pattern is None:
-            continue
-        if method == "POST" and kind == list[WireRecord]:
-            kind = WireRecord
-        if method == "DELETE":
-            kind = dict[str, str]
-        reply = Reply(status=status, body=json.dumps(body).encode())
-        try:
-            result = envelope.read(name, reply, kind, needs=Permission.ZONE_READ, hide=()).result
-        except ApiError as error:
-            refused += bool(error.numbers) and (status >= 400 or body["success"] is False)
-            continue
-        read[pattern] += 1
-        for one in result if isinstance(result, list) else [result]:
-            if isinstance(one, WireZone):
-                assert one.id == zone_value(one).zone_id
-            elif isinstance(one, WireRecord):
-                value = record_value(one, "example.com")
-                assert (one.id, one.name) == (value.rec_id, value.name)
-                assert value.content
-
-    assert refused >= 1
-    assert [] == [pattern for pattern in list(read)[:5] if not read[pattern]]
-
-
-PUBLISHED = {
-    "listZones.json": "zones",
-    "getZoneById.json": "zone",
-    "listRecords.json": "records",
-    "getDNSRecordDetails.json": "record",
-    "addRecord.json": "record",
-    "updateDNSRecord.json": "record",
-    "listAccessRules.json": "rules",
-    "createAccessRule.json": "rule",
-    "getSecurityLevelSetting.json": "setting",
-    "getSSLSetting.json": "setting",
-    "changeDevelopmentMode.json": "setting",
-    "cachePurge.json": "any",
-}
-
-
-@pytest.mark.parametrize("name", PUBLISHED)
-def test_published_replies_are_read(shared: Path, name: str) -> None:
-    """Those of Cloudflare's own PHP library, with `errors: [{}]` and all."""
-    from cfclient.backends.v4 import envelope
-    from cfclient.backends.v4.lists import _Rule
-    from cfclient.backends.v4.records import WireRecord
-    from cfclient.backends.v4.settings import Setting
-    from cfclient.backends.v4.zones import WireZone
-
-    kinds: dict[str, Any] = {
-        "zones": list[WireZone],
-        "zone": WireZone,
-        "records": list[WireRecord],
-        "record": WireRecord,
-        "rules": list[_Rule],
-        "rule": _Rule,
-        "setting": Setting,
-        "any": Any,
-    }
-    body = (shared / "v4" / "samples" / "cloudflare-php" / name).read_bytes()
-
-    found = envelope.read(
-        name, Reply(status=200, body=body), kinds[PUBLISHED[name]], needs=Permission.ZONE_READ, hide=()
-    )
-
-    assert found.success is True
-    assert found.result is not None
+# -- the scope and the address ------------------------------------------------------------------------
 
 
 def test_the_scope_is_checked() -> None:
