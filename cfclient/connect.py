@@ -3,6 +3,7 @@
     https://api.cloudflare.com/client/v4       today's Cloudflare: any address that ends so; the default
     https://www.cloudflare.com/api_json.html   version 1, wherever it is served: any other address
     emulator:?zones=25&seed=7                  CloudFlare in memory, in this process
+    emulator:?face=v4&zones=25                 the same, asked as today's Cloudflare is
 
 Each of the three settings (address, e-mail, key) is looked for in the arguments, then in the
 environment (`CFCLIENT_URL`, `CFCLIENT_EMAIL`, `CFCLIENT_TOKEN`), then in a profile of `config.toml`, which may
@@ -226,6 +227,9 @@ def settings(
     origins = {"url": address_from}
     account: str | None = None
     if _is_emulator(address):
+        # Today's Cloudflare takes an API token alone; version 1 needs the e-mail address beside it.
+        if token is not None and email is None and speaks_v4(address):
+            return Settings(url=address, credentials=Credentials(None, token), origins=origins)
         return Settings(url=address, credentials=_demo(email, token), origins=origins)
     if is_v4(address):
         found = _of_today(places("email"), tokens(lambda: first("email")[0]))
@@ -360,9 +364,36 @@ def emulator(
 def emulator_at(url: str) -> Emulator:
     """The emulator that an address such as `emulator:?zones=25&seed=7` describes.
 
-    Options: `zones`, `seed`, `page_size`, `limit` (as `1200/300`, or `none`) and `latency` (milliseconds).
+    Options: `zones`, `seed`, `page_size`, `limit` (as `1200/300`, or `none`) and `latency` (milliseconds); `face`
+    is how it is asked, as version 1 or as version 4.
     """
     return emulator(**emulator_options(url))
+
+
+def face_of(url: str) -> str:
+    """How an emulator of this address is asked: as "v1", or as "v4"."""
+    return dict(parse_qsl(url.partition("?")[2])).get("face", "v1")
+
+
+def speaks_v4(url: str) -> bool:
+    """Whether what answers there is asked as today's Cloudflare: it is, or an emulator is asked as if it were."""
+    return is_v4(url) or (url.startswith("emulator:") and face_of(url) == "v4")
+
+
+def _way_to(url: str, http: Chosen, *, trust_env: bool) -> AbstractAsyncContextManager[Http]:
+    """The adapter; to version 4 of an emulator in this process there is one way only."""
+    return _inside(url) if url.startswith("emulator:") else chosen(http, trust_env=trust_env)
+
+
+@asynccontextmanager
+async def _inside(url: str) -> AsyncIterator[Http]:
+    import httpx
+
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(emulator_at(url).v4), trust_env=False) as within,
+        chosen(within) as adapter,
+    ):
+        yield adapter
 
 
 def emulator_options(url: str) -> dict[str, Any]:
@@ -381,8 +412,10 @@ def emulator_options(url: str) -> dict[str, Any]:
                 options[name] = integer(name, value, 0, 600_000) / 1000
             elif name == "limit":
                 options[name] = _limit(value)
-            else:
-                raise InvalidInput.of(name, value, "one of zones, seed, page_size, limit, latency")
+            elif name != "face":
+                raise InvalidInput.of(name, value, "one of zones, seed, page_size, limit, latency, face")
+            elif value not in {"v1", "v4"}:
+                raise InvalidInput.of(name, value, "v1 or v4")
         except InvalidInput as error:
             raise ConfigurationError(f"{url}: {error.msg}") from None
     return options
@@ -398,6 +431,8 @@ def _limit(value: str) -> tuple[int, float] | None:
         raise InvalidInput.of("limit", value, "calls/seconds such as 1200/300, or none") from None
 
 
+#: where version 4 of an emulator in this process is asked; no request leaves it
+_INSIDE: Final = "https://emulator.invalid/client/v4"
 _PATIENT: Final = Retry()
 _PACE: Final = Pace()
 
@@ -489,9 +524,9 @@ async def connect(
 
     Args:
         url: one address for everything: one that ends in `/client/v4` is today's Cloudflare, which is the
-            default; any other https URL is version 1, `emulator:?zones=25&seed=7` is the emulator. Or anything
-            that makes a backend of credentials, such as an emulator's `connect`; it takes no other options than
-            email, token, retry and pace.
+            default; any other https URL is version 1; `emulator:?zones=25&seed=7` is the emulator, which
+            `face=v4` among its options asks as today's Cloudflare. Or anything that makes a backend of credentials,
+            such as an emulator's `connect`; it takes no other options than email, token, retry and pace.
         email: the account's e-mail address; without it the key is an API token of today's Cloudflare.
         token: the account's API key, or a callable that gives it before each exchange, sync or async.
         profile: the name of a profile in `config.toml`.
@@ -536,17 +571,17 @@ async def connect(
             else:
                 found = settings(url, email=email, token=token, profile=profile)
                 credentials = found.credentials
-                if account is not None and not is_v4(found.url):
+                if account is not None and not speaks_v4(found.url):
                     raise ConfigurationError(
                         "account= narrows today's Cloudflare, whose address ends in /client/v4, only"
                     )
                 account = found.account if account is None else account
                 if pace is _PACE:
                     policy = configured_pace(found.pace)
-                if found.url.startswith("emulator:"):
+                if found.url.startswith("emulator:") and not speaks_v4(found.url):
                     make = emulator_at(found.url).connect
                 else:
-                    adapter = await stack.enter_async_context(chosen(http, trust_env=trust_env))
+                    adapter = await stack.enter_async_context(_way_to(found.url, http, trust_env=trust_env))
                     spare = getattr(adapter, "spare", None)
                     if onlookers or (retry is not None and retry.hook is not None):
                         adapter = _watched(adapter)
@@ -555,8 +590,9 @@ async def connect(
                         stack.push_async_callback(pacing.aclose)
                         spare = _both(spare, pacing.spare)
                     over = _over(adapter, pacing)
-                    if is_v4(found.url):
-                        make = _v4(found.url, over, bounds=bounds, account=account, allow_plain_http=allow_plain_http)
+                    if speaks_v4(found.url):
+                        address = found.url if is_v4(found.url) else _INSIDE
+                        make = _v4(address, over, bounds=bounds, account=account, allow_plain_http=allow_plain_http)
                     else:
                         make = _v1(found.url, over, bounds=bounds, allow_plain_http=allow_plain_http)
             make = _asking(make, retry, pacing)

@@ -622,12 +622,44 @@ async def test_an_address_describes_the_emulator() -> None:
         ("emulator:?limit=x/1", "limit='x/1' is not valid"),
         ("emulator:?latency=-1", "latency='-1' is not valid"),
         ("emulator:?colour=red", "colour='red' is not valid: expected one of zones, seed"),
+        ("emulator:?face=v2", "face='v2' is not valid: expected v1 or v4"),
     ],
 )
 def test_a_bad_emulator_s_address_is_told_by_its_option(url: str, words: str) -> None:
     """With what would be right."""
     with pytest.raises(ConfigurationError, match=words):
         emulator_at(url)
+
+
+@pytest.mark.anyio
+async def test_an_emulator_is_asked_as_todays_cloudflare_too() -> None:
+    """The same zones with today's ids, by its key or by its API token; what is retired is refused by name."""
+    async with cfclient.connect("emulator:?zones=3&seed=7") as cf:
+        old = [zone.zone_name async for zone in cf.zones()]
+    async with cfclient.connect("emulator:?zones=3&seed=7&face=v4") as cf:
+        zones = [zone async for zone in cf.zones()]
+        with pytest.raises(cfclient.Unsupported, match="minify"):
+            await cf.minify(old[0], 0)
+        left = await cf.budget()
+    async with cfclient.connect("emulator:?zones=3&seed=7&face=v4", token="demo-token", http="aiohttp") as cf:
+        by_token = [zone.zone_id async for zone in cf.zones()]
+    async with cfclient.connect("emulator:?face=v4", email="a@example.com", token="wrong", retry=None) as cf:
+        with pytest.raises(cfclient.Unauthorized):
+            await cf.zone_load_multi()
+
+    assert old == [zone.zone_name for zone in zones]
+    assert by_token == [zone.zone_id for zone in zones]
+    assert [32] * 3 == [len(ident) for ident in by_token]
+    assert left is not None
+    assert 1200 == left.limit
+
+
+@pytest.mark.anyio
+async def test_a_bad_face_is_told_by_connect() -> None:
+    """Before anything is asked."""
+    with pytest.raises(ConfigurationError, match="face='v5' is not valid"):
+        async with cfclient.connect("emulator:?face=v5"):
+            pass
 
 
 @pytest.mark.anyio

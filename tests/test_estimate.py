@@ -115,6 +115,22 @@ async def test_an_audit_takes_as_many_calls_as_were_estimated(kind: str, all_set
     await service.http.aclose()
 
 
+async def test_an_emulator_that_is_asked_as_todays_cloudflare_takes_its_calls() -> None:
+    """As many as that service over HTTP."""
+    service = Counted("v4")
+    account = AuditAccount(name="a", url="emulator:?face=v4&zones=3", credentials=DEMO)
+
+    def opened(account: AuditAccount) -> AbstractAsyncContextManager[Client]:
+        return cfclient.connect(account.url, email=DEMO.email, token=DEMO.token)
+
+    options: Any = {"only": wanted(RULES), "follows": frozenset(), "pace": Pace()}
+    there = await estimate([service.account], service.opened, **options)
+    here = await estimate([account], opened, **options)
+
+    assert (there.calls, there.zones) == (here.calls, here.zones)
+    await service.http.aclose()
+
+
 async def test_zones_that_are_named_need_no_listing_and_ids_do() -> None:
     """As for an audit."""
     service = Counted("v1")

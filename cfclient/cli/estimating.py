@@ -27,7 +27,7 @@ from cfclient.audit.accounts import AuditAccount
 from cfclient.audit.gather import count
 from cfclient.audit.report.plain import count as count_of
 from cfclient.client import Client
-from cfclient.connect import is_v4
+from cfclient.connect import speaks_v4
 from cfclient.output import write
 from cfclient.pace import Budget, Pace, Rate
 
@@ -127,7 +127,7 @@ async def estimate(
     found: dict[tuple[str, str], _Principal] = {}
     spent, page = 0, max(_PAGE.values())
     for account in accounts:
-        of_today = isinstance(account.url, str) and is_v4(account.url)
+        of_today = isinstance(account.url, str) and speaks_v4(account.url)
         page = min(page, _PAGE[of_today])
         async with opened(account) as client:
             one = found.setdefault(_whose(account), _Principal([]))
