@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from operator import length_hint
 from typing import Generic, TypeVar, cast
 
 import anyio
@@ -159,7 +160,8 @@ async def stream_all(
     send, receive = anyio.create_memory_object_stream[Outcome[T]](concurrency)
     async with receive, tasks_beside() as tasks:
         with send:
-            for _ in range(concurrency):
+            # No more workers than actions, as far as one can see how many those are.
+            for _ in range(min(concurrency, length_hint(actions, concurrency) or 1)):
                 tasks.start_soon(job.work, send.clone())
         yield Outcomes(receive, places, ordered=ordered)
 

@@ -68,6 +68,25 @@ async def test_outcomes_come_in_order_and_bounded(concurrency: int) -> None:
     assert 1 <= service.most <= concurrency
 
 
+class Understating(list[Any]):
+    """More than it says."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize(("given", "workers"), [(list, 3), (iter, 3), (Understating, 1)])
+async def test_no_more_tasks_than_actions(given: Any, workers: int) -> None:
+    """As far as one can see how many there are; where that is less than the truth, all are performed nevertheless."""
+    service, before = Service(), len(anyio.get_running_tasks())
+    async with stream_all(service, given(lookups(3)), concurrency=50) as outcomes:
+        started = len(anyio.get_running_tasks()) - before
+        found = [outcome.index async for outcome in outcomes]
+
+    assert [0, 1, 2] == sorted(found)
+    assert workers == started
+
+
 @pytest.mark.parametrize("ordered", [True, False])
 @pytest.mark.parametrize("concurrency", [1, 2, 7])
 async def test_so_many_are_under_way_at_a_time(concurrency: int, ordered: bool) -> None:

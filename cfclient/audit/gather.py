@@ -176,7 +176,7 @@ async def _audit(
     zones = attrs.evolve(zones, names=tuple(name for name in zones.names if name not in skip))
     # A generator expression, because ten thousand actions are not needed at once.
     reads = (_ReadZone(name) for name in zones.names)
-    async with stream_all(backend, reads, concurrency=concurrency) as outcomes:
+    async with stream_all(backend, reads, concurrency=min(concurrency, len(zones.names) or 1)) as outcomes:
         yield Audit(outcomes, zones, judged)
 
 
