@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import math
 from collections.abc import Awaitable, Callable, Hashable
 from contextvars import ContextVar
 from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
@@ -142,9 +143,11 @@ class Departure:
     somebody looks on.
     """
 
-    __slots__ = ("_since", "_waiting", "before", "exchanges", "left", "looking", "waited")
+    __slots__ = ("_since", "_waiting", "before", "exchanges", "left", "looking", "patience", "waited")
 
-    def __init__(self, exchanges: list[Exchange] | None = None, *, before: float = 0.0) -> None:
+    def __init__(
+        self, exchanges: list[Exchange] | None = None, *, before: float = 0.0, patience: float = math.inf
+    ) -> None:
         self.left: bool = False
         #: how many exchanges are under way that only look, in a call that changes something: they change nothing
         self.looking: int = 0
@@ -152,6 +155,8 @@ class Departure:
         self.waited: float = 0.0
         #: seconds that earlier attempts of the same call waited
         self.before: float = before
+        #: seconds for which the service may still hold the call back
+        self.patience: float = patience
         self.exchanges: list[Exchange] = [] if exchanges is None else exchanges
         self._waiting = 0
         self._since = 0.0

@@ -151,7 +151,10 @@ class RateLimited(ApiError):
     Attributes:
         retry_after: seconds to wait, or None where nobody said.
         held_back: True where cfclient itself refused, before anything was sent; False where the service did.
+        window: which of the principal's limits it is: "api", or "graphql", which today's Cloudflare counts apart.
     """
+
+    window: str = "api"
 
     def __init__(
         self,
@@ -203,7 +206,10 @@ class UnexpectedAnswer(CloudflareError):
         maybe_carried_out: False where the request was one that only looks, before anything was changed; True
             where nobody can know.
         retry_after: seconds to wait, where the answer said so (a `Retry-After` with 5xx); else None.
+        window: which of the principal's limits that holds for: "api" or "graphql".
     """
+
+    window: str = "api"
 
     def __init__(self, reason: str, *, status: int | None = None, excerpt: str = "", transient: bool = False) -> None:
         self.retry_after: float | None = None

@@ -148,7 +148,7 @@ class Retry:
     #: seconds between the two looks for a record whose creation is in doubt
     settle: float = attrs.field(default=2.0, validator=_positive)
     #: the longest wait for the service's limit, in seconds; a longer one is raised as `RateLimited`. Where calls
-    #: are paced, an interactive call waits no longer than `Pace.max_wait` either.
+    #: are paced, an interactive call waits no longer than `Pace.max_wait` either, and bulk work than `Pace.max_hold`.
     patience: float = attrs.field(default=310.0, validator=_positive)
     #: how long calls are held back where the service reports its limit, and no time; version 1 never said one
     unsaid: float = attrs.field(default=30.0, validator=_positive)
@@ -249,8 +249,8 @@ class _Same:
 class Holding(Protocol):
     """A budget that holds calls back itself: they wait in its lines."""
 
-    def hold(self, account: str, seconds: float) -> None:
-        """Holds every call of this account back for so long."""
+    def hold(self, account: str, seconds: float, window: str) -> None:
+        """Holds every call of this account back for so long that counts in this window."""
         ...
 
 
@@ -268,10 +268,13 @@ class Holds:
         self.known: _Known = _Known()
         self.creating: dict[tuple[str, RecNew], _Same] = {}
 
-    def hold(self, account: str, seconds: float) -> None:
-        """Holds every call of this account back for so long, or longer if it is already."""
+    def hold(self, account: str, seconds: float, window: str = "api") -> None:
+        """Holds every call of this account back for so long, or longer if it is already.
+
+        Where there is no budget, nobody knows which calls count in which window.
+        """
         if self._budget is not None:
-            self._budget.hold(account, seconds)
+            self._budget.hold(account, seconds, window)
             return
         now = anyio.current_time()
         self.until = {name: until for name, until in self.until.items() if until > now}
@@ -388,7 +391,7 @@ class _Retrying:
             held += waited
             since += waited
             call.number += 1
-            departure = Departure(before=call.waited)
+            departure = Departure(before=call.waited, patience=self._policy.patience - held)
             token, kept, call.exchanges = departing.set(departure), earlier.set(read), departure.exchanges
             try:
                 answer = await ask(action)
@@ -457,12 +460,11 @@ class _Retrying:
             return None  # the service said nothing: this call alone may not wait for its turn
         if isinstance(failure, RateLimited) and failure.retry_after is None:
             failure.retry_after = self._policy.unsaid
-        told = failure.retry_after if isinstance(failure, RateLimited | UnexpectedAnswer) else None
-        if told is None:
+        if not isinstance(failure, RateLimited | UnexpectedAnswer) or (told := failure.retry_after) is None:
             return None
         # Of a service that says "in 0 s" for ever, the patience must come to an end too.
         seconds = max(told, _LEAST)
-        self._holds.hold(self._account, seconds)
+        self._holds.hold(self._account, seconds, failure.window)
         return seconds
 
     def _pause(self, failed: int, began: float) -> float | None:

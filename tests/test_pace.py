@@ -27,7 +27,7 @@ from cfclient.pace.window import Late, Window
 from cfclient.retry import Attempt, Retry
 from tests.v4fake import OTHER as OTHER_ZONE
 from tests.v4fake import URL as V4
-from tests.v4fake import ZONE, Fake, ok, zone
+from tests.v4fake import ZONE, Fake, no, ok, zone
 
 T = TypeVar("T")
 
@@ -1088,3 +1088,59 @@ def test_looking_for_a_lost_record_is_a_part_of_the_call() -> None:
 
     assert 20.0 == seconds
     assert "looking for it failed too (rec_load_all: the limit of 1 calls in 20 s is used up" in words
+
+
+@pytest.mark.parametrize("bulk", [False, True])
+def test_who_meets_a_hold_waits_no_longer_than_the_patience_of_retrying(bulk: bool) -> None:
+    """Where the service said it to another call, too, which is longer ago."""
+
+    async def main() -> tuple[float, float | None, int]:
+        service = Service(0.0, Reply(status=429, headers={"retry-after": "20"}))
+        async with cfclient.connect(
+            URL, email="patience@example.com", token="k", http=service, retry=Retry(patience=5)
+        ) as cf:
+            in_bulk.set(bulk)
+            with pytest.raises(RateLimited):
+                await cf.stats("example.com")
+            began = anyio.current_time()
+            with pytest.raises(RateLimited, match=r"the service holds calls back.*patience") as caught:
+                await cf.stats("example.com")
+            return anyio.current_time() - began, caught.value.retry_after, len(service.arrived)
+
+    assert (0.0, 20.0, 1) == on_mock_clock(main)
+
+
+@pytest.mark.parametrize(
+    "limited",
+    [
+        no(429, 10100, "Too many", None, **{"retry-after": "25"}),
+        Reply(status=503, body=b"<html>", headers={"retry-after": "25"}),
+        Reply(status=200, body=b'{"data":null,"errors":[{"message":"rate limit reached"}]}'),
+    ],
+    ids=["429", "503", "in the body"],
+)
+def test_the_limit_of_graphql_holds_back_what_counts_in_it_and_nothing_else(limited: Reply) -> None:
+    """Each of the principal's limits is a budget of its own."""
+    fake = Fake()
+    fake.rules["POST", "/graphql"] = limited
+
+    async def main() -> tuple[float, float]:
+        async with cfclient.connect(V4, token="two limits", http=fake, retry=Retry(unsaid=25)) as cf:
+            began, done = anyio.current_time(), list[float]()
+
+            async def stats() -> None:
+                await cf.zone_ips("example.com")
+                done.append(anyio.current_time() - began)
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(stats)
+                await anyio.sleep(1)
+                fake.rules["POST", "/graphql"] = Reply(
+                    status=200, body=b'{"data":{"viewer":{"zones":[{"ips":[]}]}},"errors":null}'
+                )
+                await cf.sec_lvl("example.com", "high")
+                done.append(anyio.current_time() - began)
+        first, second = done
+        return first, second
+
+    assert (1.0, 25.0) == on_mock_clock(main)

@@ -580,7 +580,7 @@ def test_a_place_for_one_who_went_away_meanwhile_is_given_back(anyio_backend: st
         shared, got = lone(store), list[str | None]()
 
         async def take() -> None:
-            got.append(await shared.take(False, 60.0, lambda _: None))
+            got.append(await shared.take(False, lambda _: None, longest=60.0))
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(take)  # asks for itself
@@ -1166,3 +1166,23 @@ def test_who_waits_for_a_place_of_the_share_goes_on_when_the_store_is_there_agai
     assert 0.5 == first
     assert 3 == len(others)
     assert all(7.0 <= at <= 9.0 for at in others)
+
+
+def test_bulk_work_does_not_sit_out_a_long_hold_that_another_process_was_told(tmp_path: Path) -> None:
+    """`max_hold` is for what the store says of the service as well."""
+    address = f"file:{tmp_path / 'b.db'}"
+
+    async def main() -> float | None:
+        one, other = two(address, Service(Reply(status=429, headers={"retry-after": "1000"})), Service())
+        in_bulk.set(True)
+        try:
+            await one.http(ME).exchange(ASK)
+            with anyio.fail_after(60), pytest.raises(RateLimited, match="the service holds calls back") as caught:
+                await other.http(ME).exchange(ASK)
+            return caught.value.retry_after
+        finally:
+            in_bulk.set(False)
+            await one.aclose()
+            await other.aclose()
+
+    assert 900 < (anyio.run(main) or 0) <= 1000

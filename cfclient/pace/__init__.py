@@ -149,9 +149,9 @@ class Pacing:
         """What is left of this principal's limit just now."""
         return await self.http(credentials).budget()
 
-    def hold(self, account: str, seconds: float) -> None:
-        """Holds every call of this account back for so long: retrying knows of it."""
-        self._paced(account).hold(seconds)
+    def hold(self, account: str, seconds: float, window: str = "api") -> None:
+        """Holds every call of this account back for so long that counts in this window: retrying knows of it."""
+        self._paced(account).hold(seconds, window)
 
     @property
     def home(self) -> _Loop:
@@ -220,8 +220,9 @@ class Pacing:
 
 def _refused(window: Window, late: Late) -> RateLimited:
     reason = "the service holds calls back" if late.held else f"the limit of {window.rate} is used up"
+    settings = "max_wait, max_hold, patience" if late.held else "max_wait"
     return RateLimited(
-        f"{reason}, and waiting for a place takes longer than allowed here (max_wait); nothing was sent",
+        f"{reason}, and waiting for a place takes longer than allowed here ({settings}); nothing was sent",
         code=None,
         retry_after=late.seconds,
         held_back=True,
@@ -380,6 +381,10 @@ class Paced:
             most = math.inf if bulk else self._pacing.pace.max_wait
         return max(0.0, most - outer.spent(now))
 
+    def _for_holds(self, most: float, outer: Departure) -> float:
+        """How long the service may hold this call back, in seconds."""
+        return min(most if most < math.inf else self._pacing.pace.max_hold, outer.patience)
+
     async def _take_shared(self, shared: Shared, bulk: bool, outer: Departure) -> str | None:
         pacing = self._pacing
         now = anyio.current_time()
@@ -394,7 +399,7 @@ class Paced:
         try:
             # To ask the store is no wait for the limit, and takes no longer than its timeout.
             with anyio.move_on_after(most + timeout):
-                return await shared.take(bulk, most, waits)
+                return await shared.take(bulk, waits, longest=most, patience=self._for_holds(most, outer))
             late = Late(shared.window.rate.seconds, held=False)
         except Late as error:
             late = error
@@ -413,7 +418,7 @@ class Paced:
         outer.waits(now)
         pacing.say(self._principal, window, window.estimate(bulk, 0), began=True)
         try:
-            await window.take(bulk, longest=most, patience=most if most < math.inf else pacing.pace.max_hold)
+            await window.take(bulk, longest=most, patience=self._for_holds(most, outer))
         except Late as late:
             failure = _refused(window, late)
         else:
@@ -443,19 +448,20 @@ class Paced:
 
     async def limited(self, error: RateLimited) -> None:
         """Is told by the backend that the body of a reply was a refusal for the limit."""
-        shared = self._held(self._pacing.pace.unsaid if error.retry_after is None else error.retry_after)
+        seconds = self._pacing.pace.unsaid if error.retry_after is None else error.retry_after
+        shared = self._held(seconds, error.window)
         if shared is not None:
             await shared.flush()
 
-    def hold(self, seconds: float) -> None:
-        """Holds every call of this principal back for so long."""
-        self._held(seconds)
+    def hold(self, seconds: float, window: str = "api") -> None:
+        """Holds every call of this principal back for so long that counts in this window."""
+        self._held(seconds, window)
 
-    def _held(self, seconds: float) -> Shared | None:
+    def _held(self, seconds: float, name: str) -> Shared | None:
         """Holds back what this process asks; the budget in the store, which is told with the next step."""
-        window = self._window("api")
+        window = self._window(name)
         window.hold(min(seconds, _LONGEST_HOLD))
-        shared = self._pacing.shared(self._principal, "api", window)
+        shared = self._pacing.shared(self._principal, name, window)
         if shared is not None:
             shared.hold(window.held())
         return shared

@@ -221,13 +221,16 @@ class Shared:
             self.window.hold(answer.held)
         return answer
 
-    async def take(self, bulk: bool, longest: float, waits: Callable[[float], None]) -> str | None:
+    async def take(
+        self, bulk: bool, waits: Callable[[float], None], *, longest: float = math.inf, patience: float = math.inf
+    ) -> str | None:
         """A place of the store; None where it cannot be reached, and a share is left.
 
         Args:
             bulk: in which line.
-            longest: the most seconds to wait.
             waits: is told before it waits for a place, and for how many seconds.
+            longest: the most seconds to wait.
+            patience: the most seconds to wait where the service itself holds everything back.
 
         Raises:
             Late: the wait would be too long.
@@ -250,7 +253,7 @@ class Shared:
                         ready.extend(answer.places)
                         held, wait = answer.held > 0, max(answer.wait, answer.held)
                     if not ready:
-                        if anyio.current_time() + wait > deadline:
+                        if anyio.current_time() + wait > deadline or (held and wait > patience):
                             raise Late(max(wait, 0.0 if answer else self.window.refills()[0]), held=held)
                         waits(wait)
                         await anyio.sleep(wait)

@@ -130,6 +130,8 @@ class Asking:
             failure = without_frames(error)
         else:
             failure = UnexpectedAnswer(f"{self.name}: the answer is no reply to a GraphQL query", status=reply.status)
+        if isinstance(failure, RateLimited | UnexpectedAnswer):
+            failure.window = "graphql"
         raise failure
 
     def _request(self, credentials: Credentials, method: str, path: str, content: bytes, window: str) -> Request:
