@@ -259,17 +259,24 @@ def startup(rounds: int) -> str:
 def scaling(rounds: int) -> str:
     """Cost per zone at 10 to 10,000 zones, and per record at 1 to 100,000 records of one zone."""
     parts = []
-    for what, sizes in (("zones", (10, 100, 1000, 10_000)), ("records", (1, 100, 10_000, 100_000))):
+    # A zone of one record costs what every zone costs, so records are held against each other from 100 on.
+    for what, sizes, first in (("zones", (10, 100, 1000, 10_000), 0), ("records", (1, 100, 10_000, 100_000), 1)):
         works = {str(size): ("scale", what, size) for size in sizes}
         bench = _workers("benchmarks.single", works, rounds)
         rows = [
             (size, spread([run["us"] for run in bench.runs[str(size)]]), f"{bench.median(str(size), 'peak_mib'):.0f}")
             for size in sizes
         ]
-        flat = [bench.median(str(size), "us") for size in sizes[1:]]
+        each = [bench.median(str(size), "us") for size in sizes]
+        whole = [size * us for size, us in zip(sizes, each, strict=True)]
+        further = [(b - a) / (n - m) for m, n, a, b in zip(sizes, sizes[1:], whole, whole[1:], strict=False)]
         parts.append(
             table((what, f"CPU us for each of the {what}", "peak MiB"), rows)
-            + f"\n\nfrom {sizes[1]:,} on, the dearest against the cheapest: {_verdict(max(flat) / min(flat), 1.25)}"
+            + f"\n\nfrom {sizes[first]:,} on, the dearest against the cheapest: "
+            + _verdict(max(each[first:]) / min(each[first:]), 1.25)
+            + f"\n\neach further of the {what}, without what all of them share: "
+            + ", ".join(f"{us:.3g} up to {size:,}" for us, size in zip(further, sizes[1:], strict=True))
+            + f"; of the last two the dearer against the cheaper: {_verdict(max(further[1:]) / min(further[1:]), 1.25)}"
         )
     return "\n\n".join(parts)
 
