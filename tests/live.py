@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import anyio
 
@@ -32,11 +32,11 @@ URL: Final = "https://api.cloudflare.com/client/v4"
 #: what of a reply's headers is written down
 _HEADERS: Final = frozenset({"content-type", "ratelimit", "ratelimit-policy", "retry-after", "api-version"})
 _MAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
-_HEX: Final = re.compile(r"[0-9a-f]{32}")
-_ADDRESS: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-f]{1,4}:){2,7}[0-9a-f:]*\b")
+_HEX: Final = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_ADDRESS: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-f]{1,4}:){2,7}[0-9a-f:]*\b", re.IGNORECASE)
 # But for the words that refusals of access rules begin with.
 _HOST: Final = re.compile(
-    r"\b(?!firewallaccessrules\.api)(?:[a-z0-9_-]+\.)+(?:xn--[a-z0-9-]+|[a-z]{2,})\b", re.IGNORECASE
+    r"\b(?!firewallaccessrules\.api)(?:[\w-]+\.)+(?:xn--[a-z0-9-]+|[^\W\d_]{2,})\b", re.IGNORECASE
 )
 #: keys of which the text says who somebody is, or what somebody keeps to himself
 _PRIVATE: Final = frozenset(
@@ -44,6 +44,8 @@ _PRIVATE: Final = frozenset(
     | {"zipcode", "username", "tags", "digest", "ds", "public_key", "original_registrar", "original_dnshost"}
     | {"verification_key", "files", "zoneTag", "clientIP"}
 )
+#: keys of what is private altogether, its numbers too: where a LOC record is, say
+_ALL_PRIVATE: Final = frozenset({"data"})
 #: the values of settings and modes, which say nothing of anybody
 _PLAIN: Final = re.compile(r"[a-z0-9_.]{1,20}")
 
@@ -64,11 +66,21 @@ class Scrubbed:
             text = pattern.sub(lambda found, kind=kind: self.word(kind, found.group()), text)  # type: ignore[misc]  # bound now
         return text
 
+    def path(self, text: str) -> str:
+        """The same of a path and its query, in which what is escaped would hide from the patterns."""
+        return self.text(unquote(text))
+
     def value(self, value: Any, key: str = "", *, setting: bool = False) -> Any:
         """The same of JSON; what stands under a private key goes altogether, but for a setting's value."""
         if isinstance(value, dict):
             setting = setting or "editable" in value
-            return {name: self.value(inner, name, setting=setting) for name, inner in value.items()}
+            private = key in _ALL_PRIVATE
+            return {
+                name: "a number"
+                if private and isinstance(inner, int | float)
+                else self.value(inner, name, setting=setting)
+                for name, inner in value.items()
+            }
         if isinstance(value, list):
             return [self.value(inner, key, setting=setting) for inner in value]
         if not isinstance(value, str):
@@ -96,7 +108,7 @@ class Recorder:
                 # Its headers, the key among them, are not written down at all.
                 "request": {
                     "method": request.method,
-                    "path": self._scrubbed.text(where),
+                    "path": self._scrubbed.path(where),
                     "json": self._json(request.body),
                 },
                 "response": {
@@ -118,13 +130,13 @@ class Recorder:
 # -- the contract -------------------------------------------------------------------------------------
 
 
-def steps(zone: str | None) -> dict[str, Callable[[Client, str], Awaitable[None]]]:
+def steps(*, changing: bool) -> dict[str, Callable[[Client, str], Awaitable[None]]]:
     """What has to hold, by name; without a zone that may be changed nothing but reading."""
     found: dict[str, Callable[[Client, str], Awaitable[None]]] = {}
     found |= {name: partial(_read, one) for name, one in READ.items()}
-    found |= {name: partial(_refused, one) for name, one in REFUSED.items() if zone or not one.writes}
+    found |= {name: partial(_refused, one) for name, one in REFUSED.items() if changing or not one.writes}
     found |= {name: partial(_refused, Refused(ask, cfclient.Unsupported)) for name, ask in RETIRED.items()}
-    if zone:
+    if changing:
         found |= {name: partial(_set, one) for name, one in SET.items()}
         found |= {name: partial(_listed, *one) for name, one in LISTED.items()}
         found |= {f"a record: {name}": partial(_life, make) for name, make in CREATED.items()}
@@ -195,13 +207,26 @@ async def _life(make: Callable[[Client, str], Awaitable[models.Record]], cf: Cli
     assert made.rec_id not in {record.rec_id for record in await cf.records(zone).all()}, "it is still listed"
 
 
-async def carried_out(cf: Client, zone: str | None, say: Callable[[str], None]) -> int:
-    """How many steps failed; nothing is changed unless a zone is named."""
+class _Nothing(Exception):
+    """There is nothing to be carried out on."""
+
+
+async def chosen(cf: Client, zone: str | None) -> str:
+    """The zone that is named, if there is one; or the first, but rather one that is active."""
+    zones = await cf.zones().all()
+    if zone is not None and zone not in {one.zone_name for one in zones}:
+        raise _Nothing(f"these credentials see no zone named {zone}")
+    if not zones:
+        raise _Nothing("these credentials see no zone: an account without one tells nothing")
+    return zone or min(zones, key=lambda one: one.zone_status != "V").zone_name
+
+
+async def carried_out(cf: Client, zone: str, say: Callable[[str], None], *, changing: bool) -> int:
+    """How many steps failed; nothing is changed unless that is wanted."""
     failed = 0
-    named = zone or (await cf.zones().all())[0].zone_name
-    for name, step in steps(zone).items():
+    for name, step in steps(changing=changing).items():
         try:
-            await step(cf, named)
+            await step(cf, zone)
         except _NotOfThisPlan as refused:
             say(f"refused {name}: {refused}")
         except (AssertionError, cfclient.CloudflareError) as error:
@@ -217,19 +242,24 @@ async def _run(options: Mapping[str, Any]) -> int:
         recorder = Recorder(lanes)
         try:
             async with cfclient.connect(options["url"], http=recorder) as cf:
-                return await carried_out(cf, options["zone"], print)
+                zone = await chosen(cf, options["zone"])
+                return await carried_out(cf, zone, print, changing=options["zone"] is not None)
         finally:
             await anyio.Path(options["output"]).write_text(json.dumps(recorder.exchanges, indent=1))
             print(f"{len(recorder.exchanges)} exchanges, without names and keys, are in {options['output']}")
 
 
 def main(given: Sequence[str] | None = None) -> int:
-    """0 where everything passed."""
+    """0 where everything passed, 1 where something failed, 2 where nothing could be begun."""
     parser = argparse.ArgumentParser(description="The contract against the live service; it only reads without --zone.")
     parser.add_argument("--url", default=URL)
     parser.add_argument("--zone", help="a zone that may be changed: records, settings, purges; and the account's lists")
     parser.add_argument("--output", type=Path, default=Path("live-exchanges.json"))
-    return int(bool(anyio.run(_run, vars(parser.parse_args(given)))))
+    try:
+        return int(bool(anyio.run(_run, vars(parser.parse_args(given)))))
+    except (_Nothing, cfclient.CloudflareError) as error:
+        print(f"make live: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

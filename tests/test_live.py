@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import cfclient
 from cfclient.backends.emulator import Emulator
 from tests.contract import CREATED, LISTED, READ, REFUSED, RETIRED, SET
 from tests.judged import judged
-from tests.live import Scrubbed, carried_out, main, steps
+from tests.live import URL, Scrubbed, carried_out, chosen, main, steps
 
 READING = [*READ, *(name for name, one in REFUSED.items() if not one.writes), *RETIRED]
 
@@ -100,15 +100,77 @@ async def test_a_step_that_fails_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     said: list[str] = []
     async with cfclient.connect(Emulator.demo(zones=2).connect, retry=None) as cf:
         stranger = cf.acting_as(cfclient.Credentials("demo@example.com", "wrong"))
-        failed = await carried_out(stranger, "x.example", said.append)
+        failed = await carried_out(stranger, "x.example", said.append, changing=True)
         # Of version 1, which has what is retired, and refuses nothing for a plan's sake.
-        missing = await carried_out(cf, None, said.append)
+        missing = await carried_out(cf, await chosen(cf, None), said.append, changing=False)
     words = [line.split()[0] for line in said]
 
-    assert len(steps("x.example")) + len(steps(None)) == len(said)
+    assert len(steps(changing=True)) + len(steps(changing=False)) == len(said)
     assert failed + missing == words.count("FAILED")
     assert sum(one.by_plan for one in READ.values()) == words.count("refused")
     assert len(RETIRED) == missing
+
+
+@pytest.mark.parametrize(
+    ("zones", "options"),
+    [
+        (None, (None, None, "no token is given")),
+        (1, ("wrong", None, "Unknown X-Auth-Key or X-Auth-Email")),
+        (0, ("demo-key", None, "these credentials see no zone")),
+        (1, ("demo-key", "x.example", "these credentials see no zone named x.example")),
+    ],
+)
+def test_what_makes_it_end_at_once_is_one_line(
+    zones: int | None,
+    options: tuple[str | None, str | None, str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """No key, a wrong one, no zone, or not this one; nothing is written to the service."""
+    asked, (key, zone, words) = list[str](), options
+    with ExitStack() as stack:
+        url = URL if zones is None else stack.enter_context(socketed(Emulator.demo(zones=zones), asked, monkeypatch))
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+        for name in ("CLOUDFLARE_API_KEY", "CLOUDFLARE_API_TOKEN", "CFCLIENT_TOKEN", "CFCLIENT_PROFILE"):
+            monkeypatch.delenv(name, raising=False)
+        if key:
+            monkeypatch.setenv("CLOUDFLARE_API_KEY", key)
+        more = ["--zone", zone] if zone else []
+        code = main(["--url", url, "--output", str(tmp_path / "exchanges.json"), *more])
+    error = capsys.readouterr().err
+
+    assert 2 == code
+    assert words in error
+    assert 1 == error.count("\n")
+    assert {"GET"} >= {line.partition(" ")[0] for line in asked}
+
+
+@pytest.mark.anyio
+async def test_a_zone_that_waits_for_its_name_servers_is_not_the_one_that_is_read() -> None:
+    """Version 4 tells its id to nobody who looks for active ones."""
+    emulator = Emulator.from_json(
+        {"accounts": [{"zones": [{"zone_name": "a.example", "zone_status": "P"}, {"zone_name": "b.example"}]}]}
+    )
+    async with cfclient.connect(emulator.connect, retry=None) as cf:
+        assert "b.example" == await chosen(cf, None)
+
+
+def test_no_place_and_no_id_is_told_of() -> None:
+    """Where a LOC record is, addresses however they are written, and ids with dashes."""
+    told = Scrubbed().value(
+        {
+            "data": {"lat_degrees": 51, "long_degrees": 7, "altitude": 12.5, "size": 1},
+            "id": "7bd4f8a4-2f0f-4c5a-9d53-8a1f6f0c2c11",
+            "message": "2001:DB8::AB and FE80:1:2::3 at 10:20",
+        }
+    )
+    path = Scrubbed().path("/x?configuration.value=2001%3Adb8%3A%3A1&name=b%C3%BCcher.example")
+
+    text = json.dumps(told)
+    assert [] == [word for word in ("51", "7", "12.5", "7bd4", "DB8", "FE80", "2c11") if word in text]
+    assert "10:20" in text
+    assert [] == [word for word in ("db8", "cher") if word in path]
 
 
 def test_words_are_the_same_wherever_they_stand() -> None:
