@@ -191,7 +191,9 @@ async def test_a_killed_run_is_continued(tmp_path: Path) -> None:
         (killed / name / "audit.jsonl").write_bytes(lines[:cut])
     (killed / "acme" / "report.json").write_text("{")
     (killed / "manifest.json").unlink()
-    with pytest.raises(ConfigurationError, match=r"manifest.json cannot be read"):
+    with pytest.raises(
+        ConfigurationError, match=r"manifest.json cannot be read: No such file or directory; cfclient audit writes one"
+    ):
         verify(killed)
     await gathered(killed, accounts("acme", "other", zones=5), resume=True)
 

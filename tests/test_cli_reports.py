@@ -59,6 +59,18 @@ def test_an_audit_is_written_in_every_form(run: Run, tmp_path: Path, format_: st
     assert path.read_text().startswith(begins)
 
 
+def test_a_table_in_a_file_that_promises_more_is_told(run: Run, tmp_path: Path) -> None:
+    """Before the work begins, with the option that is missing; a name that promises nothing is none."""
+    code, out, err = run(*AUDIT, "-o", str(tmp_path / "report.html"))
+    listed = run("zones", "--demo", "-o", str(tmp_path / "zones.csv"))
+    plain = run("zones", "--demo", "-o", str(tmp_path / "zones.txt"))
+
+    assert (1, "") == (code, out)
+    assert f"cfclient: warning: {tmp_path}/report.html is going to hold a table; --format html makes it" in err
+    assert (0, "", True) == (*listed[:2], "--format csv makes it what its name says" in listed[2])
+    assert (0, "", "") == plain
+
+
 @pytest.mark.parametrize("format_", ["json", "jsonl"])
 def test_records_are_written_with_json_if_asked_for(run: Run, format_: str) -> None:
     """Each zone's settings and records, under the API's names."""

@@ -317,7 +317,8 @@ def _manifest(path: Path) -> Plain:
         body = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ConfigurationError(f"{path} cannot be read: {reason}") from None
+        hint = "; cfclient audit writes one with --manifest or --evidence" if not path.exists() else ""
+        raise ConfigurationError(f"{path} cannot be read: {reason}{hint}") from None
     if not isinstance(body, dict) or body.get("kind") != "manifest":
         raise ConfigurationError(f"{path} is no manifest of an audit")
     version = body.get("schema_version")

@@ -16,7 +16,7 @@ from cfclient.models import Record, Zone
 from cfclient.output import Entries, destination, write
 from cfclient.paging import Listing
 
-from .options import DEFAULT_ACCOUNT, DEFAULT_OUTPUT, Account, Output, Usage, ZoneName, near, one_of
+from .options import DEFAULT_ACCOUNT, DEFAULT_OUTPUT, Account, Output, Usage, ZoneName, near, one_of, table_said
 
 T = TypeVar("T")
 
@@ -55,6 +55,7 @@ def _list(account: Account, output: Output, kind: type[T], listing: Callable[[Cl
             async for entry in found:
                 entries.add(entry)
 
+    table_said(output.format, output.output)
     with destination(output.output, output.format) as stream:
         entries = Entries(output.format, stream, kind)
         anyio.run(listed, entries)

@@ -38,6 +38,7 @@ from .options import (
     Usage,
     flag,
     say,
+    table_said,
 )
 from .rules import DEFAULT_CHOICE, Choice
 
@@ -205,6 +206,7 @@ def _check(output: ReportOutput, *, resume: bool) -> None:
         raise Usage("--files needs {zone} in the place of the zone's name, such as zones/{zone}.zone")
     if output.format == "parquet" and output.output is None:
         raise Usage("--format parquet writes three files: name a folder for them with -o")
+    table_said(output.format, output.output)
 
 
 def _check_manifest(output: ReportOutput) -> None:

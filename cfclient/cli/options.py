@@ -63,7 +63,8 @@ def explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, InvalidInput) and error.parameter is not None:
         return error.msg, USAGE
     if isinstance(error, Unauthorized):
-        return f"{error}; check the e-mail (--email) and the key (CFCLIENT_TOKEN or --token-file)", INCOMPLETE
+        where = "CFCLIENT_TOKEN or --token-file"
+        return f"{error}; check the key ({where}) and, unless it is an API token, the e-mail (--email)", INCOMPLETE
     if isinstance(error, ApiError) and "Invalid zone" in error.msg:
         return f"{error} (cfclient zones lists those of the account)", INCOMPLETE
     if isinstance(error, ConnectionFailed):
@@ -253,6 +254,25 @@ class Output:
         ),
     ] = None
     traceback: Traceback = False
+
+
+_SUFFIXES: Final = {
+    ".csv": "csv",
+    ".htm": "html",
+    ".html": "html",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".md": "markdown",
+    ".parquet": "parquet",
+    ".sarif": "sarif",
+}
+
+
+def table_said(form: str, path: Path | None) -> None:
+    """A warning where a table goes into a file whose name promises something else."""
+    promised = _SUFFIXES.get(path.suffix.lower()) if form == "table" and path is not None else None
+    if promised is not None:
+        say(f"warning: {path} is going to hold a table; --format {promised} makes it what its name says")
 
 
 ReportFormat = Literal["table", "json", "jsonl", "csv", "markdown", "sarif", "html", "parquet"]
