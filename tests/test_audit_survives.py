@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -252,7 +253,12 @@ def test_another_format_is_made_from_lines_that_can_be_continued(
     part.write_bytes(b"".join(part.read_bytes().splitlines(keepends=True)[:5]))
 
     assert 1 == main(["audit", "--demo", "--format", output_format, "-o", str(path), "--resume"])
-    assert sorted(straight.read_text().splitlines()) == sorted(path.read_text().splitlines())
+    first, second = (
+        # Development mode ends three hours from now, and a minute may begin between the two.
+        sorted(re.sub(r"\d\d:\d\d UTC", "soon", report.read_text()).splitlines())
+        for report in (straight, path)
+    )
+    assert first == second
     assert ["f", "straight"] == sorted(name for name in os.listdir(tmp_path) if name != "config")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -24,7 +25,7 @@ from cfclient.audit.rules import RULES
 from cfclient.backend import Credentials
 from cfclient.backends.emulator import DEMO
 from cfclient.cli import options
-from cfclient.cli.estimating import estimate, seconds_for
+from cfclient.cli.estimating import Estimate, estimate, seconds_for, show
 from cfclient.client import Client
 from cfclient.output import Progress, waiting
 from cfclient.pace import Budget, Pace, Rate, Wait
@@ -216,6 +217,32 @@ async def test_as_many_calls_as_may_come_on_top_do_where_all_lead_into_each_othe
 
     assert found.calls + found.more == service.calls
     await service.http.aclose()
+
+
+@pytest.mark.parametrize(
+    ("latest", "later"),
+    [(600.0, True), (300.0, False)],
+)
+def test_the_end_is_told_with_the_calls_that_may_come_on_top(latest: float, later: bool) -> None:
+    """Where they make it later."""
+    stream = io.StringIO()
+    found = Estimate(
+        principals=(),
+        zones=1,
+        calls=1,
+        more=300,
+        spent=0,
+        records_per_page=180,
+        seconds=300.0,
+        ends=NOW + timedelta(seconds=300),
+        ends_latest=NOW + timedelta(seconds=latest),
+    )
+    show(found, stream, as_json=False)
+
+    assert later == ("; with all of those more in 10 min 0 s, at 2026-07-01 " in stream.getvalue())
+    assert "1 call of 0 principals for 1 zone, up to 300 more for zones into which others lead, and more for" in (
+        stream.getvalue()
+    )
 
 
 # -- the command --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, ExitStack, closing, contextm
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Protocol, Self
+from typing import Annotated, Protocol
 
 import anyio
 from cyclopts import Parameter
@@ -109,7 +109,7 @@ def audit(
     proved = _Proved(output, identity, found.credentials, rules) if output.manifest else None
     with ending() as end, ExitStack() as stack:
         if proved is not None:
-            stack.push(proved)  # first, so that it comes last: when the report has taken its place
+            stack.push(proved.written)  # first, so that it comes last: when the report has taken its place
         into = _into(stack, output, identity, rules, resume=resume)
         if proved is not None:
             into = proved.over(into)
@@ -241,7 +241,7 @@ def _into(
 
 
 class _Proved:
-    """Any of these whose report gets a manifest; a block, at whose end it is written.
+    """Any of these whose report gets a manifest, when it is complete and stands in its place.
 
     A manifest never stands beside a report that is still written: where a file is written line by line, the earlier
     one goes first; where a file is replaced, the manifest is replaced right behind it.
@@ -282,10 +282,8 @@ class _Proved:
         self._summary = self._into.finish(summary)
         return self._summary
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+    def written(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Writes it, where nothing went wrong until here."""
         if kind is None and self._summary is not None:
             entry = Entry(
                 name="account",
