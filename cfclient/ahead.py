@@ -102,8 +102,7 @@ class Ahead(AsyncIterator[Page[T]], Generic[T]):
                 raise self._failure from None
             if self._done:
                 raise StopAsyncIteration
-            if (fetch := self._under_way.get(self._offset)) is not None:
-                fetch.wanted = True
+            self._under_way[self._offset].wanted = True
             self._news = anyio.Event()
             await self._news.wait()
         page = self._ready.popleft()

@@ -449,6 +449,8 @@ class _Retrying:
             doubt = ConnectionFailed(f"{failure.reason}; an earlier attempt got no answer", maybe_carried_out=True)
             doubt.__cause__ = failure
             return doubt
+        if isinstance(failure, UnexpectedAnswer):
+            failure.maybe_carried_out = True
         failure.add_note("An earlier attempt got no answer: it may have been carried out.")
         return failure
 

@@ -408,3 +408,32 @@ def test_a_change_that_is_cancelled_while_its_zone_is_looked_for_is_no_warning(
 
     expected = [] if change else ["cfclient.retry.reads"]
     assert expected == [one.name for one in caplog.records]
+
+
+@pytest.mark.parametrize("lost", [LOST, DOWN], ids=["no answer", "502"])
+def test_a_look_that_is_lost_does_not_deny_what_an_earlier_attempt_may_have_done(lost: Any) -> None:
+    """The rule was found and its deletion lost; then not even looking for it worked any more."""
+    fake = Fake()
+
+    class LosesTheDeletion:
+        gone = False
+
+        async def exchange(self, request: Request, /) -> Reply:
+            await anyio.lowlevel.checkpoint()
+            departed()
+            if self.gone and isinstance(lost, Reply):
+                return lost
+            if self.gone or request.method == "DELETE":
+                self.gone = True
+                raise LOST
+            return await fake.exchange(request)
+
+    async def listed_and_lifted(cf: cfclient.Client) -> None:
+        await cf.ban("192.0.2.1")
+        await cf.nul("192.0.2.1")
+
+    with pytest.raises(cfclient.CloudflareError) as caught:
+        run(LosesTheDeletion(), listed_and_lifted)
+
+    assert isinstance(caught.value, ConnectionFailed | cfclient.UnexpectedAnswer)
+    assert caught.value.maybe_carried_out is True

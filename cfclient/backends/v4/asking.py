@@ -17,7 +17,7 @@ import attrs
 import msgspec
 
 from cfclient.actions import Action, Kind
-from cfclient.backend import Credentials, departing
+from cfclient.backend import Credentials, Departure, departing
 from cfclient.bounds import DEFAULT, Bounds
 from cfclient.errors import (
     ApiError,
@@ -176,10 +176,7 @@ class Asking:
 @contextmanager
 def _looking() -> Iterator[None]:
     """While what is to be changed is only looked for, a call that ends has changed nothing."""
-    departure = departing.get()
-    if departure is None:
-        yield
-        return
+    departure = departing.get() or Departure()
     departure.looking += 1
     try:
         yield
@@ -190,7 +187,7 @@ def _looking() -> Iterator[None]:
 def _of_a_look(failure: CloudflareError) -> CloudflareError:
     """What the failure of a look says of the call: it was surely not carried out."""
     if isinstance(failure, ConnectionFailed) and failure.maybe_carried_out:
-        return ConnectionFailed(f"{failure.reason}; nothing was sent yet but a look", maybe_carried_out=False)
+        return ConnectionFailed(f"{failure.reason}; it only looked what to change", maybe_carried_out=False)
     if isinstance(failure, UnexpectedAnswer):
         failure.maybe_carried_out = False
     return failure
