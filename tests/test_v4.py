@@ -1291,6 +1291,21 @@ async def test_a_later_day_of_visitors_may_be_refused(fake: Fake) -> None:
             await cf.zone_ips(ZONE, hours=48)
 
 
+@pytest.mark.parametrize("left", [1e18, 1e300, 10**15])
+async def test_an_end_of_development_mode_in_no_calendar_is_none(fake: Fake, left: float) -> None:
+    """It is on, and nobody knows until when."""
+    fake.rules["GET", f"/zones/{ZONE}/settings/development_mode"] = ok(
+        {"id": "development_mode", "value": "on", "time_remaining": left}
+    )
+    fake.rules["PATCH", f"/zones/{ZONE}/settings/development_mode"] = ok({"value": "on", "time_remaining": left})
+    async with opened(fake) as cf:
+        shown = await cf.zone_settings("example.com")
+        done = await cf.devmode("example.com", True)
+
+    assert shown.dev_mode is True
+    assert done.expires_on is None
+
+
 # -- the scope and the address ------------------------------------------------------------------------
 
 

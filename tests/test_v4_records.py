@@ -515,6 +515,31 @@ async def test_an_empty_zone_has_no_records(fake: Fake) -> None:
     assert ([], []) == (empty, null)
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"priority": "x", "weight": 1, "port": 2, "target": "a"},
+        {"priority": [1], "weight": 1, "port": 2, "target": "a"},
+        {"priority": {"a": 1}},
+        {"priority": "1" * 5000, "weight": 1, "port": 2, "target": "a"},
+        {"priority": 1, "weight": {}, "port": [], "target": 3},
+        {"priority": True, "weight": 1, "port": 2, "target": "a"},
+        {"priority": 1, "weight": 1, "port": 2, "target": 3},
+        {"priority": 1e300, "weight": 1, "port": 2, "target": "a"},
+    ],
+)
+async def test_an_srv_of_no_form_is_an_unexpected_answer(fake: Fake, data: Any) -> None:
+    """And no fault of Python's; a number may be its text, as some programs write it."""
+    fake.add(type_="SRV", data={"priority": "7", "weight": "1", "port": 2, "target": "a.example"}, content=None)
+    async with opened(fake) as cf:
+        (right,) = await cf.records("example.com").all()
+        fake.add(type_="SRV", data=data, content=None)
+        with pytest.raises(UnexpectedAnswer, match="SRV"):
+            await cf.records("example.com").all()
+
+    assert (7, "1 2 a.example") == (right.prio, right.content)
+
+
 def test_a_text_is_made_of_the_components_that_are_there() -> None:
     """A reply may leave out the content and a component."""
     assert '0 "ca.example"' == _content_of(models.RecordType.CAA, {"flags": 0, "value": "ca.example"})

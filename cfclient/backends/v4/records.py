@@ -253,11 +253,28 @@ def _data(record: WireRecord) -> dict[str, Any]:
 def _srv(record: WireRecord) -> tuple[str, int | None]:
     """The content of an SRV record and its priority, from its components: the text's format is not promised."""
     data = _data(record)
-    parts = [data.get(name) for name in ("weight", "port", "target")]
-    priority = data.get("priority", record.priority)
-    if any(part is None for part in parts):
-        return record.content or "", None if priority is None else int(priority)
-    return " ".join(map(_number_text, parts)), None if priority is None else int(priority)
+    priority = _number(data.get("priority", record.priority))
+    weight, port, target = _number(data.get("weight")), _number(data.get("port")), data.get("target")
+    if not isinstance(target, str | None):
+        raise _no_srv(target)
+    if weight is None or port is None or target is None:
+        return record.content or "", priority
+    return f"{weight} {port} {target}", priority
+
+
+def _number(value: Any) -> int | None:
+    """A component that is a number, or its text."""
+    if value is None:
+        return None
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 5:
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 65_535:
+        raise _no_srv(value)
+    return int(value)
+
+
+def _no_srv(value: object) -> UnexpectedAnswer:
+    return UnexpectedAnswer(f"the data of a record of type SRV: {str(value)[:40]!r} is not what stands there")
 
 
 def _uri(record: WireRecord, prio: int | None) -> str:
