@@ -642,6 +642,7 @@ def test_ctrl_c_while_this_process_loads_the_command(
     [
         (OSError(errno.ENOSPC, "No space left on device"), "no space is left where the output goes"),
         (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+        (PermissionError(errno.EACCES, "Permission denied", "/there"), "error: /there: Permission denied"),
         (UnexpectedAnswer("the answer is no JSON"), "the answer is no JSON"),
     ],
 )
