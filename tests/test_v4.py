@@ -1291,6 +1291,52 @@ async def test_a_later_day_of_visitors_may_be_refused(fake: Fake) -> None:
             await cf.zone_ips(ZONE, hours=48)
 
 
+@pytest.mark.parametrize("value", [[], {}, {"a": 1}, None, True, 0, "perhaps"])
+async def test_a_setting_of_an_odd_value_is_not_known(fake: Fake, value: Any) -> None:
+    """With what it is; and development mode is on where it was set."""
+    odd = ("ipv6", "always_online", "security_level", "development_mode", "security_header", "min_tls_version")
+    fake.settings |= dict.fromkeys(odd[:5], value)
+    fake.rules["PATCH", f"/zones/{ZONE}/settings/development_mode"] = ok({"value": value})
+    only = frozenset({"ipv46", "ob", "sec_lvl", "dev_mode", "hsts"})
+    async with opened(fake) as cf:
+        shown = await cf.zone_settings("example.com", only=only)
+        done = await cf.devmode("example.com", True)
+
+    assert only == shown.missing.keys()
+    assert done.expires_on is None
+
+
+@pytest.mark.parametrize(
+    "totals",
+    [
+        {"browserMap": ["x"]},
+        {"browserMap": {"a": 1}},
+        {"browserMap": 7},
+        {"browserMap": [{"uaBrowserFamily": "bot", "pageViews": "x"}]},
+        {"browserMap": [{"uaBrowserFamily": "bot", "pageViews": [1]}]},
+        {"requests": "many"},
+    ],
+)
+async def test_traffic_of_no_form_is_an_unexpected_answer(fake: Fake, totals: Any) -> None:
+    """And no fault of Python's, nor a number that nobody told."""
+    data = {"viewer": {"zones": [{"totals": [{"sum": totals, "uniq": {"uniques": 1}}]}]}}
+    fake.rules["POST", "/graphql"] = Reply(status=200, body=json.dumps({"data": data, "errors": None}).encode())
+    async with opened(fake) as cf:
+        with pytest.raises(UnexpectedAnswer, match="not of the known shape"):
+            await cf.stats("example.com")
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "yesterday"])
+async def test_a_zone_s_age_in_no_calendar_is_not_known(fake: Fake, moment: str) -> None:
+    """With the reason."""
+    fake.zones[0]["created_on"] = moment
+    async with opened(fake) as cf:
+        shown = await cf.zone_settings("example.com", only={"created_on"})
+
+    assert shown.created_on is None
+    assert {"created_on"} == set(shown.missing)
+
+
 @pytest.mark.parametrize("left", [1e18, 1e300, 10**15])
 async def test_an_end_of_development_mode_in_no_calendar_is_none(fake: Fake, left: float) -> None:
     """It is on, and nobody knows until when."""

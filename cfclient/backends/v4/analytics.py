@@ -73,10 +73,29 @@ _SPAN: Final[Mapping[int, timedelta]] = {
 }
 
 
+class _Browser(msgspec.Struct, rename="camel"):
+    page_views: int | float | None = None
+    ua_browser_family: str | None = None
+
+
+class _Sum(msgspec.Struct, rename="camel"):
+    requests: int | float | None = None
+    cached_requests: int | float | None = None
+    bytes: int | float | None = None
+    cached_bytes: int | float | None = None
+    page_views: int | float | None = None
+    threats: int | float | None = None
+    browser_map: list[_Browser] | None = None
+
+
+class _Uniq(msgspec.Struct):
+    uniques: int | float | None = None
+
+
 class _Row(msgspec.Struct):
     count: int = 0
-    sum: dict[str, Any] = {}
-    uniq: dict[str, Any] = {}
+    sum: _Sum = msgspec.field(default_factory=_Sum)
+    uniq: _Uniq = msgspec.field(default_factory=_Uniq)
     dimensions: dict[str, Any] = {}
 
 
@@ -165,22 +184,18 @@ def crawls(family: object) -> bool:
 
 def _traffic(row: _Row) -> dict[str, Any]:
     """What version 1 says of the traffic, from the one row of totals."""
-
-    def count(name: str) -> int:
-        value = row.sum.get(name)
-        return int(value) if isinstance(value, int | float) else 0
-
-    browsers = row.sum.get("browserMap") or []
-    crawler = sum(int(one.get("pageViews") or 0) for one in browsers if crawls(one.get("uaBrowserFamily")))
-    cached, size = count("cachedRequests"), count("cachedBytes")
-    uniques = row.uniq.get("uniques")
+    told, uniques = row.sum, row.uniq.uniques
+    crawler = sum(int(one.page_views or 0) for one in told.browser_map or () if crawls(one.ua_browser_family))
+    cached, size = int(told.cached_requests or 0), int(told.cached_bytes or 0)
     return {
         "trafficBreakdown": TrafficBreakdown(
-            pageviews=Traffic(regular=max(0, count("pageViews") - crawler), threat=count("threats"), crawler=crawler),
-            uniques=Traffic(regular=int(uniques) if isinstance(uniques, int | float) else None),
+            pageviews=Traffic(
+                regular=max(0, int(told.page_views or 0) - crawler), threat=int(told.threats or 0), crawler=crawler
+            ),
+            uniques=Traffic(regular=None if uniques is None else int(uniques)),
         ),
-        "bandwidthServed": Served(cloudflare=size / 1024, user=(count("bytes") - size) / 1024),
-        "requestsServed": Served(cloudflare=cached, user=count("requests") - cached),
+        "bandwidthServed": Served(cloudflare=size / 1024, user=(int(told.bytes or 0) - size) / 1024),
+        "requestsServed": Served(cloudflare=cached, user=int(told.requests or 0) - cached),
     }
 
 

@@ -69,7 +69,7 @@ class _Odd(Exception):
 
 
 def _on(setting: Setting) -> bool:
-    if setting.value not in {"on", "off"}:
+    if setting.value not in ("on", "off"):  # a value that cannot be hashed is looked for too
         raise _Odd(f"the value {setting.value!r} is neither 'on' nor 'off'")
     return bool(setting.value == "on")
 
@@ -289,9 +289,9 @@ def _moment(text: str | None) -> datetime | None:
     """The moment that the service writes, None where it writes none."""
     try:
         moment = datetime.fromisoformat(text or "").replace(microsecond=0)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the first and the last day have no other zone's time
         return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 async def read_all(asking: Asking, zones: Zones, memory: Memory, action: AskSettings) -> ZoneSettings:
@@ -357,7 +357,7 @@ async def set_devmode(asking: Asking, zones: Zones, action: Devmode) -> Developm
     """Switches development mode; switched on, it says when it ends."""
     zone = await zones.reference(action.zone)
     setting = await _patch(asking, zone.id, "development_mode", "on" if action.on else "off")
-    if setting.value not in {"on", "off"}:
+    if setting.value not in ("on", "off"):
         setting = msgspec.structs.replace(setting, value="on" if action.on else "off")
     ends = dev_mode(setting, asking.now())
     return DevelopmentMode(expires_on=ends if isinstance(ends, datetime) else None, zone=await zones.after(zone.id))
