@@ -1017,6 +1017,27 @@ async def test_a_duplicate_that_is_not_found_is_the_refusal(fake: Fake) -> None:
         assert models.ListAction.UNLISTED == (await cf.nul("192.0.2.1")).action
 
 
+async def test_a_rule_that_somebody_else_has_deleted_is_lifted(fake: Fake) -> None:
+    """Between the look and the deletion: it is on no list, which is what was asked for; other refusals are told."""
+    path = f"/accounts/{ACCOUNT}/firewall/access_rules/rules"
+    rules = [
+        {"id": "a", "mode": "block", "notes": "set by cfclient", "configuration": {"value": "192.0.2.1"}},
+        {"id": "b", "mode": "whitelist", "notes": "set by cfclient", "configuration": {"value": "192.0.2.1"}},
+    ]
+    fake.rules["GET", path] = ok(rules)
+    fake.rules["DELETE", f"{path}/a"] = no(404, 10001, "firewallaccessrules.api.not_found")
+    fake.rules["DELETE", f"{path}/b"] = ok({"id": "b"})
+    async with opened(fake) as cf:
+        lifted = await cf.nul("192.0.2.1")
+        deleted = [line for line in fake.lines if line.startswith("DELETE")]
+        fake.rules["DELETE", f"{path}/b"] = no(400, 10001, "firewallaccessrules.api.validation")
+        with pytest.raises(InvalidInput, match="validation"):
+            await cf.nul("192.0.2.1")
+
+    assert models.ListAction.UNLISTED == lifted.action
+    assert [f"DELETE {path}/a", f"DELETE {path}/b"] == deleted
+
+
 async def test_many_rules_are_read_page_by_page(fake: Fake) -> None:
     """Whether or not the reply says how many there are."""
     path, pages = f"/accounts/{ACCOUNT}/firewall/access_rules/rules", iter([100, 3])

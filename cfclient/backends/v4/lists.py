@@ -27,6 +27,7 @@ __all__ = ["NOTE", "forget", "lift", "put"]
 NOTE: Final = "set by cfclient"
 #: "duplicate of existing"
 _DUPLICATE: Final = 10009
+_GONE: Final = "firewallaccessrules.api.not_found"
 _RULES: Final = 100
 #: in words for whoever calls cfclient, for whoever runs a gateway, and for the owner of a program behind it
 _CHOICE: Final = (
@@ -147,7 +148,12 @@ async def lift(asking: Asking, zones: Zones, memory: Memory, action: Nul) -> IpL
     left = [rule for rule in rules if not action.force and NOTE not in (rule.notes or "")]
     for rule in rules:
         if rule not in left:
-            await asking.send("DELETE", f"{path}/{rule.id}", None, needs=Permission.ACCESS_EDIT)
+            try:
+                await asking.send("DELETE", f"{path}/{rule.id}", None, needs=Permission.ACCESS_EDIT)
+            except InvalidInput as refused:
+                # Somebody else was quicker.
+                if _GONE not in refused.msg:
+                    raise
     if left:
         named = "; ".join(f"rule {rule.id} ({rule.mode}, note {rule.notes or ''!r})" for rule in left)
         what = f"left as it is, because cfclient did not set it: {named}; it can be removed in Cloudflare's dashboard"
