@@ -124,6 +124,7 @@ async def test_a_server_behind_the_judge_answers_for_its_replies_and_for_what_it
 
 
 @pytest.mark.anyio
+@pytest.mark.usefixtures("shared")  # the description, without which nothing is judged
 async def test_no_test_goes_around_it() -> None:
     """A request of the backend, and a reply of the emulator and what it lets through, without a word of the test's."""
     emulator, fake = cfclient.emulator(zones=1), Fake()
