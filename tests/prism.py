@@ -93,8 +93,11 @@ STEPS: dict[str, Callable[[Client, str], Awaitable[Any]]] = {
     "fpurge_ts": lambda cf, zone: cf.fpurge_ts(zone),
     "zone_file_purge": lambda cf, zone: cf.zone_file_purge(zone, "https://www.example.com/a.css"),
     "wl": lambda cf, _: cf.wl("192.0.2.1"),
+    # Another address: changing a rule takes a whole one there, as the description has it, and not in fact.
+    "ban": lambda cf, _: cf.ban("192.0.2.2"),
     "nul": lambda cf, _: cf.nul("192.0.2.1"),
 }
+_SRV: dict[str, Any] = {"service": "_sip", "srvname": "prism", "protocol": "_tcp", "weight": 5, "port": 5060}
 RECORDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("A", {"content": "192.0.2.1", "ttl": 300}),
     ("AAAA", {"content": "2001:db8::1"}),
@@ -103,6 +106,10 @@ RECORDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("TXT", {"content": 'quotes " and ünicode'}),
     ("NS", {"content": "ns.example.net"}),
     ("LOC", {"content": "51 30 12.748 N 0 7 39.611 W 0m 1m 10000m 10m"}),
+    ("SRV", {"content": "", "prio": 1, "target": "a.example", **_SRV}),
+    ("CAA", {"content": '0 issue "ca.example"'}),
+    ("HTTPS", {"content": '1 . alpn="h2"'}),
+    ("TLSA", {"content": f"3 0 1 {'ab' * 32}"}),
 )
 
 
@@ -118,7 +125,7 @@ async def _driven(url: str) -> int:
 
         async def lived(type_: str, given: dict[str, Any]) -> None:
             made = await cf.rec_new(zone, type_, f"prism-{type_.lower()}", **given)
-            if type_ != "LOC":
+            if type_ not in {"LOC", "SRV"}:
                 await cf.rec_edit(zone, made.rec_id, type_, made.display_name or "", made.content, prio=made.prio)
             await cf.rec_delete(zone, made.rec_id)
 
