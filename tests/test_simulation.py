@@ -90,7 +90,7 @@ def _for_any_refusal(self: Any, failure: Any, action: Any) -> Any:
 @pytest.mark.parametrize(
     ("worse", "first", "expected"),
     [
-        ((retry, "REPEATABLE", {kind: frozenset(retry.Fault) for kind in Kind}), 5, "made 2 times: 1 answered"),
+        ((retry, "REPEATABLE", {kind: frozenset(retry.Fault) for kind in Kind}), 30, "made 2 times: 1 answered"),
         ((retry._Retrying, "_cancelled", _no_warning), 0, "0 warned, 0 killed, 0 failed, 1 cancelled"),
         ((retry._Retrying, "_found", _takes_any), 50, "one record was given to two callers"),
         ((retry._Retrying, "_hold", _for_any_refusal), 30, "held back, and the service never said so"),
