@@ -134,7 +134,7 @@ async def scale(what: str, number: str) -> dict[str, Any]:
     from cfclient.audit.gather import audit
 
     records, zones = (20, int(number)) if what == "zones" else (int(number), 1)
-    repeat = max(1, 20 // zones) if what == "zones" else max(1, 2000 // records)
+    repeat = max(1, 2000 // (zones if what == "zones" else records))
     http = _Memory(records)
     async with cfclient.connect(URL, email="you@example.com", token="key", http=http, pace=None) as cf:
 
