@@ -734,6 +734,24 @@ async def test_trio_is_refused_with_a_hint(name: str) -> None:
         await {"aiohttp": Aiohttp, "pyreqwest": Pyreqwest}[name]().exchange(post("http://127.0.0.1:9/"))
 
 
+@pytest.mark.parametrize(("name", "rests"), [("aiohttp", False), ("pyreqwest", True)])
+def test_the_threads_of_a_library_have_a_moment_to_end(name: str, rests: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of pyreqwest outlive its client a little, and abort an interpreter that ends meanwhile."""
+    rested: list[float] = []
+
+    async def rest(seconds: float) -> None:
+        rested.append(seconds)
+
+    async def once() -> None:
+        async with serve(echo) as server, chosen(name) as http:
+            await http.exchange(post(server.url))
+            monkeypatch.setattr(anyio, "sleep", rest)
+
+    asyncio.run(once())
+
+    assert [rests] == [seconds > 0 for seconds in rested]
+
+
 # -- a client of the user's own -----------------------------------------------------------------------
 
 CLOSED: dict[str, Callable[[Any], bool]] = {

@@ -39,6 +39,8 @@ class Pooled(ABC, Generic[C]):
 
     library: ClassVar[str]
     meanings: ClassVar[Meanings]
+    #: seconds that the library's own threads need to let go of Python's objects when its client is closed
+    settling: ClassVar[float] = 0.0
 
     def __init__(self, client: C | None, *, limit: int, timeouts: Timeouts | None) -> None:
         self.limit: int = checked_limit(limit)
@@ -120,6 +122,7 @@ class Pooled(ABC, Generic[C]):
             self._client = None
             with anyio.CancelScope(shield=True):
                 await client.close()
+                await anyio.sleep(self.settling)
 
     async def __aenter__(self) -> Self:
         self._check()
