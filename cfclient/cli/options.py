@@ -256,7 +256,8 @@ class Output:
     traceback: Traceback = False
 
 
-_SUFFIXES: Final = {
+#: what a file's name promises by its ending
+SUFFIXES: Final = {
     ".csv": "csv",
     ".htm": "html",
     ".html": "html",
@@ -270,7 +271,7 @@ _SUFFIXES: Final = {
 
 def table_said(form: str, path: Path | None) -> None:
     """A warning where a table goes into a file whose name promises something else."""
-    promised = _SUFFIXES.get(path.suffix.lower()) if form == "table" and path is not None else None
+    promised = SUFFIXES.get(path.suffix.lower()) if form == "table" and path is not None else None
     if promised is not None:
         say(f"warning: {path} is going to hold a table; --format {promised} makes it what its name says")
 

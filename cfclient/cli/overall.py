@@ -32,12 +32,12 @@ from cfclient.audit.report.as_sarif import write_log
 from cfclient.audit.report.plain import LEFT
 from cfclient.output import console
 
-from .options import ReportOutput
+from .options import SUFFIXES, ReportOutput
 
 __all__ = ["FILES", "show"]
 
 #: how a name ends that is one of a file, where a folder could be meant as well
-FILES = frozenset({".txt", ".md", ".html", ".htm", ".csv", ".json", ".jsonl", ".sarif"})
+FILES = frozenset({".txt", *SUFFIXES}) - {".parquet"}  # which is a folder
 
 
 def show(

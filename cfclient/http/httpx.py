@@ -54,7 +54,8 @@ _parsed: Final = lru_cache(256)(httpx.URL)
 
 
 @lru_cache(256)
-def _targets(url: httpx.URL) -> httpcore.URL:
+def _target(address: str) -> httpcore.URL:
+    url = _parsed(address)
     if url.scheme not in {"http", "https"} or not url.raw_host:
         raise httpcore.UnsupportedProtocol("expected an address that begins with http:// or https://")
     return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
@@ -230,23 +231,22 @@ class _Lane:
         self._sent.out = False
         if not request.body:
             self._sent()
-        return await self._exchange(request, url, headers)
+        return await self._exchange(request, headers)
 
-    async def _exchange(self, request: Request, url: httpx.URL, headers: dict[str, str]) -> Reply:
+    async def _exchange(self, request: Request, headers: dict[str, str]) -> Reply:
         response = await self._transport.handle_async_request(
             httpx.Request(
                 request.method,
-                url,
+                _parsed(request.url),
                 headers=headers,
                 stream=_Body(request.body, self._sent),
                 extensions=self._extensions,
             )
         )
-        body = Body(response.headers.get("content-encoding", ""), request.max_reply)
-        async for piece in cast("httpx.AsyncByteStream", response.stream):
-            body.add(piece)
+        headers = dict(response.headers.items())
+        body = await _whole(cast("httpx.AsyncByteStream", response.stream), headers, request.max_reply)
         await response.aclose()
-        return Reply(status=response.status_code, headers=dict(response.headers.items()), body=body.whole())
+        return Reply(status=response.status_code, headers=headers, body=body)
 
     def sent(self) -> bool:
         """Whether the request that was sent last may have left whole."""
@@ -285,8 +285,8 @@ class _Direct(_Lane):
     def _open(self) -> None:
         self._network = Network()
 
-    async def _exchange(self, request: Request, url: httpx.URL, headers: dict[str, str]) -> Reply:
-        target = _targets(url)
+    async def _exchange(self, request: Request, headers: dict[str, str]) -> Reply:
+        target = _target(request.url)
         connection = self._connection
         if connection is not None and (
             not connection.can_handle_request(target.origin) or connection.is_closed() or connection.has_expired()
@@ -307,15 +307,13 @@ class _Direct(_Lane):
                 extensions=self._extensions,
             )
         )
-        answered_with: dict[str, str] = {}
+        headers = {}
         for raw, value in response.headers:
             name, text = raw.decode("ascii").lower(), value.decode("latin-1")
-            answered_with[name] = f"{answered_with[name]}, {text}" if name in answered_with else text
-        body = Body(answered_with.get("content-encoding", ""), request.max_reply)
-        async for piece in cast("AsyncIterable[bytes]", response.stream):
-            body.add(piece)
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
+        body = await _whole(cast("AsyncIterable[bytes]", response.stream), headers, request.max_reply)
         await response.aclose()
-        return Reply(status=response.status, headers=answered_with, body=body.whole())
+        return Reply(status=response.status, headers=headers, body=body)
 
     def _inner(self) -> Any:
         return self._connection
@@ -433,9 +431,15 @@ async def _read(response: Any, limit: int) -> bytes:
         body = Body("", limit)
         body.add(response.content)
     except RuntimeError:  # httpx's ResponseNotRead, or httpx2's
-        body = Body(response.headers.get("content-encoding", ""), limit)
-        async for piece in response.aiter_raw():
-            body.add(piece)
+        return await _whole(response.aiter_raw(), response.headers, limit)
+    return body.whole()
+
+
+async def _whole(pieces: AsyncIterable[bytes], headers: Mapping[str, str], limit: int) -> bytes:
+    """The body in these pieces, decoded as the headers of the answer say."""
+    body = Body(headers.get("content-encoding", ""), limit)
+    async for piece in pieces:
+        body.add(piece)
     return body.whole()
 
 
