@@ -749,6 +749,26 @@ async def test_a_borrowed_client_is_used_and_not_closed() -> None:
     assert ("yes", ["yes"]) == (reply.headers["x-seen"], hooked)
 
 
+async def test_a_body_that_a_hook_has_read_is_taken_from_there() -> None:
+    """Decoded already, and bounded all the same."""
+
+    async def handler(asked: Asked) -> Answer:
+        return Answer(headers={"content-encoding": "gzip"}, body=gzip.compress(b"a" * 1000))
+
+    async def reads(response: httpx.Response) -> None:
+        await response.aread()
+
+    async with (
+        serve(handler) as server,
+        httpx.AsyncClient(event_hooks={"response": [reads]}, trust_env=False) as client,
+    ):
+        reply = await Borrowed(client).exchange(post(server.url))
+        with pytest.raises(UnexpectedAnswer, match="999"):
+            await Borrowed(client).exchange(Request(method="POST", url=server.url, max_reply=999))
+
+    assert b"a" * 1000 == reply.body
+
+
 async def test_a_borrowed_client_has_our_deadline_and_its_own_timeouts() -> None:
     """What is slow for it is slow for us, and nothing takes longer than the deadline."""
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
