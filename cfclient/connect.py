@@ -532,9 +532,9 @@ async def connect(
         profile: the name of a profile in `config.toml`.
         account: the id of the only account whose zones and access rules count, on today's Cloudflare; the same
             as `?account=` in its address, or `account` in the profile.
-        http: "httpx" (the default), "aiohttp" or "pyreqwest"; or a ready client of your own (proxies,
+        http: "httpx" (the default), "aiohttp" or "pycurl"; or a ready client of your own (proxies,
             transports, hooks), which is used and never closed: an `httpx.AsyncClient`, `httpx2.AsyncClient`,
-            `aiohttp.ClientSession` or pyreqwest `Client`; or any adapter.
+            `aiohttp.ClientSession`, or a `pycurl.Curl` as a model; or any adapter.
         trust_env: use the proxies that the environment names, and the logins of a `.netrc`.
         bounds: how large a reply may be.
         allow_plain_http: send the key unencrypted to an `http:` address that is not on this machine.

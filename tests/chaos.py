@@ -80,16 +80,16 @@ async def plain(limit: int) -> AsyncIterator[Any]:
 
 def _adapter(library: str, limit: int) -> Any:
     from cfclient.http.aiohttp import Aiohttp
-    from cfclient.http.pyreqwest import Pyreqwest
+    from cfclient.http.pycurl import Pycurl
 
-    return {"aiohttp": Aiohttp, "pyreqwest": Pyreqwest}[library](limit=limit, timeouts=_TIMES)
+    return {"aiohttp": Aiohttp, "pycurl": Pycurl}[library](limit=limit, timeouts=_TIMES)
 
 
 HTTP: Final[dict[str, Callable[[int], Any]]] = {
     "lanes": lanes,
     "plain httpx": plain,
     "aiohttp": functools.partial(_adapter, "aiohttp"),
-    "pyreqwest": functools.partial(_adapter, "pyreqwest"),
+    "pycurl": functools.partial(_adapter, "pycurl"),
 }
 
 
@@ -408,7 +408,7 @@ def rows(scale: float) -> Iterator[Row]:
                 run = functools.partial(cancelled, there, number=number, then=then, backend=backend, http=http)
                 yield anyio.run(run, backend=backend)
     with service(zones=3, latency=6) as there:
-        for http in ("aiohttp", "pyreqwest"):
+        for http in ("aiohttp", "pycurl"):
             run = functools.partial(cancelled, there, number=many(1000), then=many(1000), backend="asyncio", http=http)
             yield anyio.run(run)
 

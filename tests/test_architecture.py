@@ -44,7 +44,7 @@ FLOORS: dict[str, int] = {
     "http.pooled": 6,
     "http.httpx": 6,
     "http.aiohttp": 7,
-    "http.pyreqwest": 7,
+    "http.pycurl": 7,
     "http.chosen": 7,
     "backends": 4,
     "wire": 5,

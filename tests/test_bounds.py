@@ -290,7 +290,7 @@ def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["httpx", "aiohttp", "pyreqwest"])
+@pytest.mark.parametrize("name", ["httpx", "aiohttp", "pycurl"])
 def test_a_bomb_costs_little_memory(name: str, bomb: Path) -> None:
     """A small part of what it would be."""
     done = subprocess.run(

@@ -75,7 +75,7 @@ ECHOES: list[Any] = [
 
 @pytest.mark.parametrize("script", ECHOES)
 @pytest.mark.parametrize("api", ["v1", "v4"])
-@pytest.mark.parametrize("http", ["httpx", "ready httpx", "aiohttp", "pyreqwest"])
+@pytest.mark.parametrize("http", ["httpx", "ready httpx", "aiohttp", "pycurl"])
 async def test_no_failure_shows_the_key(
     http: str, api: str, script: Script | None, caplog: pytest.LogCaptureFixture, anyio_backend: str
 ) -> None:

@@ -457,7 +457,7 @@ async def test_an_adapter_s_own_faults_become_ours_without_the_key(fault: Except
 @pytest.mark.parametrize("http", ["nonsense", httpx.Client])
 async def test_what_is_no_adapter_is_refused(http: Any) -> None:
     """When it is given, not at the first call."""
-    with pytest.raises(ConfigurationError, match=r"^http.*expected one of httpx, aiohttp, pyreqwest"):
+    with pytest.raises(ConfigurationError, match=r"^http.*expected one of httpx, aiohttp, pycurl"):
         async with opened(http=http):
             pass
 

@@ -58,7 +58,7 @@ OF_EXTRA: Final = {
     "server": "import cfclient.serving, uvicorn",
     "redis": "import cfclient.pace.redis",
     "aiohttp": "import cfclient.http.aiohttp",
-    "pyreqwest": "import cfclient.http.pyreqwest",
+    "pycurl": "import cfclient.http.pycurl",
     "html": "import jinja2, vl_convert; from cfclient.audit.report import as_html",
     "parquet": "import pyarrow.parquet; from cfclient.audit.report import as_parquet",
     "zonefile": 'import cfclient.zonefile as z; z.read("www 300 IN A 192.0.2.1\\n", zone="example.com")',
@@ -77,7 +77,7 @@ async def tried(**options):
         return str(error)
     return "no error"
 print(asyncio.run(tried(http="aiohttp")))
-print(asyncio.run(tried(http="pyreqwest")))
+print(asyncio.run(tried(http="pycurl")))
 import cfclient.zonefile
 try:
     cfclient.zonefile.read("www 300 IN A 192.0.2.1", zone="example.com")
@@ -187,7 +187,7 @@ def installs(bin_: Path, work: Path, python: str, wheel: Path, sdist: Path) -> N
         core = environment(bin_, work / "env", python, str(what))
         run(core, "-c", WORKS, cwd=elsewhere)
         said = run(core, "-c", WITHOUT, cwd=elsewhere)
-        missing = [name for name in ("aiohttp", "pyreqwest", "zonefile") if f"cfclient-async[{name}]" not in said]
+        missing = [name for name in ("aiohttp", "pycurl", "zonefile") if f"cfclient-async[{name}]" not in said]
         if missing:
             raise SystemExit(f"without {missing}, nothing says what to install:\n{said}")
         told = run(work / "env/bin/cfclient", "audit", "--demo", cwd=elsewhere, code=2)

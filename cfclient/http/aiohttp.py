@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import ssl
 from typing import Any, Final
 
@@ -30,6 +31,22 @@ class _Connector(aiohttp.TCPConnector):
             if found is None or not found.protocol.should_close:
                 return found
             found.close()
+
+
+# By itself aiohttp sends these once more where a kept connection breaks before the answer.
+_REPEATED: Final = frozenset({"PUT", "DELETE"})
+
+
+def _once() -> aiohttp.ClientMiddlewareType:
+    """Lets one attempt pass: what was carried out once must not be done twice."""
+    attempts = itertools.count()
+
+    async def once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+        if next(attempts):
+            raise aiohttp.ServerDisconnectedError
+        return await handler(request)
+
+    return once
 
 
 class Aiohttp(Pooled[aiohttp.ClientSession]):
@@ -71,10 +88,18 @@ class Aiohttp(Pooled[aiohttp.ClientSession]):
             trust_env=self._trust_env,
         )
 
+    async def shut(self, client: aiohttp.ClientSession) -> None:
+        """Closes the session."""
+        await client.close()
+
     async def send(self, client: aiohttp.ClientSession, request: Request) -> Reply:
         """The reply, in aiohttp's own errors."""
         if client.closed:
             raise MisusedClient("the aiohttp session that was given is closed")
+        options: dict[str, Any] = {}
+        if request.method in _REPEATED:
+            # Those of a request come instead of the session's.
+            options["middlewares"] = (_once(), *client._middlewares)  # noqa: SLF001  there is no public way to read them
         async with client.request(
             request.method,
             URL(request.url, encoded=True),
@@ -83,6 +108,7 @@ class Aiohttp(Pooled[aiohttp.ClientSession]):
             allow_redirects=False,
             auto_decompress=False,
             raise_for_status=False,
+            **options,
         ) as response:
             headers = {name.lower(): ", ".join(response.headers.getall(name)) for name in response.headers}
             body = Body(headers.get("content-encoding", ""), request.max_reply)

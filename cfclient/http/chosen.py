@@ -15,26 +15,23 @@ if TYPE_CHECKING:
     import aiohttp
     import httpx
     import httpx2
-    from pyreqwest.client import Client, ClientBuilder
+    import pycurl
 
     from .httpx import Lanes
 
 __all__ = ["Chosen", "chosen"]
 
 #: what `connect(http=...)` takes
-Chosen: TypeAlias = (
-    "Http | str | httpx.AsyncClient | httpx2.AsyncClient | aiohttp.ClientSession | Client | ClientBuilder | None"
-)
+Chosen: TypeAlias = "Http | str | httpx.AsyncClient | httpx2.AsyncClient | aiohttp.ClientSession | pycurl.Curl | None"
 
-_OWN: Final = {"httpx": "Lanes", "aiohttp": "Aiohttp", "pyreqwest": "Pyreqwest"}
+_OWN: Final = {"httpx": "Lanes", "aiohttp": "Aiohttp", "pycurl": "Pycurl"}
 
 # By the package and the name of its class, so that no library is loaded to find out whether a client is one of it.
 _READY: Final = {
     ("httpx", "AsyncClient"): ("httpx", "Borrowed"),
     ("httpx2", "AsyncClient"): ("httpx", "Borrowed"),
     ("aiohttp", "ClientSession"): ("aiohttp", "Aiohttp"),
-    ("pyreqwest", "Client"): ("pyreqwest", "Pyreqwest"),
-    ("pyreqwest", "ClientBuilder"): ("pyreqwest", "Pyreqwest"),
+    ("pycurl", "Curl"): ("pycurl", "Pycurl"),
 }
 
 
@@ -103,7 +100,7 @@ def chosen(http: Chosen, *, trust_env: bool = False) -> AbstractAsyncContextMana
     for kind in type(http).__mro__:
         found = _READY.get((kind.__module__.partition(".")[0], kind.__name__))
         if found is not None:
-            # A builder's client is the adapter's own; of a ready one the adapter closes nothing.
+            # Of a handle the adapter uses copies, over connections of its own; of a ready client it closes nothing.
             adapter = _class(*found)(http)
             return cast(
                 "AbstractAsyncContextManager[Http]", adapter if hasattr(adapter, "aclose") else nullcontext(adapter)

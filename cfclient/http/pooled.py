@@ -1,4 +1,4 @@
-"""What the adapters over aiohttp and pyreqwest share: libraries with a sound pool of their own, on asyncio only."""
+"""What the adapters over aiohttp and PycURL share: libraries with a sound pool of their own, on asyncio only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import math
 from abc import ABC, abstractmethod
 from types import TracebackType
-from typing import ClassVar, Generic, Protocol, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 import anyio
 
@@ -26,10 +26,6 @@ def _perhaps() -> bool:
     return True
 
 
-class _Closing(Protocol):
-    async def close(self) -> None: ...
-
-
 class Pooled(ABC, Generic[C]):
     """An adapter over a client of this library.
 
@@ -39,8 +35,6 @@ class Pooled(ABC, Generic[C]):
 
     library: ClassVar[str]
     meanings: ClassVar[Meanings]
-    #: seconds that the library's own threads need to let go of Python's objects when its client is closed
-    settling: ClassVar[float] = 0.0
 
     def __init__(self, client: C | None, *, limit: int, timeouts: Timeouts | None) -> None:
         self.limit: int = checked_limit(limit)
@@ -66,6 +60,11 @@ class Pooled(ABC, Generic[C]):
     @abstractmethod
     def opened(self) -> C:
         """A client of the adapter's own."""
+        ...
+
+    @abstractmethod
+    async def shut(self, client: C) -> None:
+        """Closes the adapter's own client."""
         ...
 
     @abstractmethod
@@ -118,11 +117,9 @@ class Pooled(ABC, Generic[C]):
 
     async def _closed_after_the_last(self) -> None:
         if self._home.closed and not self.busy and not self._borrowed and self._client is not None:
-            client: _Closing = self._client  # type: ignore[assignment]  # each library's client has it
-            self._client = None
+            client, self._client = self._client, None
             with anyio.CancelScope(shield=True):
-                await client.close()
-                await anyio.sleep(self.settling)
+                await self.shut(client)
 
     async def __aenter__(self) -> Self:
         self._check()

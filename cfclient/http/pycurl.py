@@ -1,0 +1,330 @@
+"""The adapter over PycURL, which is libcurl: the fastest there is; on asyncio only.
+
+libcurl sends a request once more by itself where a kept connection broke before any answer came, whatever the method.
+Here it must not: what was carried out once would be done twice.
+So a body is handed over piece by piece and cannot be had again, and a DELETE without one gets a connection of its own.
+Nor does libcurl look whether something came on a connection that was used within the last second, which would be taken
+for the answer to the next request: that is looked at here, before the request leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import select
+import socket
+import ssl
+from contextlib import suppress
+from typing import Any, Final
+
+import pycurl
+
+from cfclient.errors import CloudflareError
+from cfclient.http import Reply, Request
+
+from .border import ACCEPT, BadEncoding, Body, Meanings, Timeouts
+from .environment import login, proxy
+from .pooled import Pooled
+
+__all__ = ["Pycurl"]
+
+
+class Pycurl(Pooled[pycurl.AsyncCurlMulti]):
+    """Over connections of its own.
+
+    Args:
+        handle: one with options of the user's, such as `PROXY`, `CAINFO` or `INTERFACE`; each exchange uses a copy.
+            What the request says (address, method, headers, body), the limits and "no redirects" are set over them.
+        limit: how many connections, and so how many exchanges at once.
+        timeouts: how long one exchange may take; curl has no limit for `write` but the total, counts `read` in whole
+            seconds, and `connect` covers the TLS handshake.
+        trust_env: use the proxies that the environment names, and the logins of a `.netrc`.
+    """
+
+    library = "pycurl"
+
+    def __init__(
+        self,
+        handle: pycurl.Curl | None = None,
+        *,
+        limit: int = 32,
+        timeouts: Timeouts | None = None,
+        trust_env: bool = False,
+    ) -> None:
+        super().__init__(None, limit=limit, timeouts=timeouts)
+        self._model = handle
+        self._trust_env = trust_env
+        self._idle: list[_Handle] = []
+        self._sockets: dict[int, int] = {}
+
+    def opened(self) -> pycurl.AsyncCurlMulti:
+        """What drives the transfers in the event loop, and keeps their connections."""
+        multi = pycurl.AsyncCurlMulti()
+        multi.setopt(pycurl.M_MAXCONNECTS, self.limit)
+        return multi
+
+    async def shut(self, client: pycurl.AsyncCurlMulti) -> None:
+        """Closes the connections, and the handles that used them."""
+        await client.aclose()
+        for handle in self._idle:
+            handle.curl.close()
+        self._idle.clear()
+
+    async def send(self, client: pycurl.AsyncCurlMulti, request: Request) -> Reply:
+        """The reply; raises a `CurlError`."""
+        handle = self._idle.pop() if self._idle else _Handle(self._new(), self._sockets)
+        try:
+            handle.prepare(request)
+            if self._trust_env:
+                handle.curl.setopt(pycurl.PROXY, proxy(request.url) or "")
+                handle.wear({**login(request.url), **request.headers})
+            try:
+                await self._perform(client, handle)
+            except pycurl.error as error:
+                raise handle.failed(error) from None
+            reply = handle.reply()
+        except BaseException:
+            handle.curl.close()
+            raise
+        self._idle.append(handle)
+        return reply
+
+    async def _perform(self, client: pycurl.AsyncCurlMulti, handle: _Handle) -> None:
+        try:
+            try:
+                await client.perform(handle.curl)
+            except pycurl.error:
+                if not handle.soiled:
+                    raise
+                # Nothing has left, and the connection is closed; there may be others like it.
+                handle.curl.setopt(pycurl.FRESH_CONNECT, 1)
+                handle.form = None
+                await client.perform(handle.curl)
+        except asyncio.CancelledError:
+            # The connection ends now, and not in the loop's next round.
+            with suppress(RuntimeError):  # it may have been done in this very round
+                client.remove_handle(handle.curl)
+            raise
+
+    def _new(self) -> pycurl.Curl:
+        """A handle with all that is the same for every request."""
+        if self._model is not None:
+            curl = self._model.duphandle()
+        else:
+            curl = pycurl.Curl()
+            curl.setopt(pycurl.PROXY, "")  # otherwise curl asks the environment
+            curl.setopt(pycurl.USERAGENT, "")
+            for option, place in zip((pycurl.CAINFO, pycurl.CAPATH), ssl.get_default_verify_paths(), strict=False):
+                if place is not None:
+                    curl.setopt(option, place)
+        for option, value in _ALWAYS:
+            curl.setopt(option, value)
+        curl.setopt(pycurl.CONNECTTIMEOUT_MS, _milliseconds(self.times.connect))
+        curl.setopt(pycurl.TIMEOUT_MS, _milliseconds(self.times.total))
+        curl.setopt(pycurl.LOW_SPEED_LIMIT, 1)
+        curl.setopt(pycurl.LOW_SPEED_TIME, math.ceil(min(self.times.read, 1e6)))
+        return curl
+
+
+_ALWAYS: Final = (
+    (pycurl.NOSIGNAL, 1),
+    (pycurl.FOLLOWLOCATION, 0),
+    (pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1),
+    (pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS),
+    (pycurl.DEFAULT_PROTOCOL, "none"),  # otherwise curl guesses
+    (pycurl.PATH_AS_IS, 1),
+    (pycurl.MAXAGE_CONN, 4),
+    (pycurl.BUFFERSIZE, 128 * 1024),
+    (pycurl.HTTP_CONTENT_DECODING, 0),  # it is done at the border, in bounds
+)
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(min(seconds, 1e6) * 1000))
+
+
+class _Handle:
+    """A handle of curl's for one exchange after the other, and what it is just taking in."""
+
+    __slots__ = (
+        "_body",
+        "_complete",
+        "_failure",
+        "_headers",
+        "_limit",
+        "_lines",
+        "_opened",
+        "_rest",
+        "_sockets",
+        "curl",
+        "form",
+        "soiled",
+    )
+
+    def __init__(self, curl: pycurl.Curl, sockets: dict[int, int]) -> None:
+        self.curl = curl
+        self.form: tuple[str, bool] | None = None
+        #: whether the connection that curl chose was one that something had come on
+        self.soiled = False
+        self._sockets = sockets
+        self._opened: list[int] = []
+        self._headers: dict[str, str] | None = None
+        self._lines: list[bytes] = []
+        self._complete = False
+        self._body: Body | None = None
+        self._failure: Exception | None = None
+        self._rest = b""
+        self._limit = 0
+        curl.setopt(pycurl.SOCKOPTFUNCTION, self._open)
+        curl.setopt(pycurl.PREREQFUNCTION, self._begin)
+        curl.setopt(pycurl.READFUNCTION, self._give)
+        curl.setopt(pycurl.HEADERFUNCTION, self._take_line)
+        curl.setopt(pycurl.WRITEFUNCTION, self._take)
+
+    def prepare(self, request: Request) -> None:
+        """Sets what is to be sent."""
+        curl = self.curl
+        form = (request.method, bool(request.body))
+        if form != self.form:
+            curl.setopt(pycurl.POST if request.body else pycurl.HTTPGET, 1)
+            curl.setopt(pycurl.CUSTOMREQUEST, request.method)
+            curl.setopt(pycurl.FRESH_CONNECT, form == ("DELETE", False))
+            self.form = form
+        if request.headers != self._headers:
+            self.wear(request.headers)
+        curl.setopt(pycurl.URL, request.url)
+        if request.body:
+            curl.setopt(pycurl.POSTFIELDSIZE_LARGE, len(request.body))
+        self._rest = request.body
+        self._limit = request.max_reply
+        self.soiled = False
+
+    def wear(self, headers: Any) -> None:
+        """Sets these headers."""
+        lines = []
+        for name, value in {"expect": "", **ACCEPT, **headers}.items():
+            if not f"{name}{value}".isprintable():
+                raise ValueError("a line break in a header")
+            lines.append(f"{name}: {value}" if value or name == "expect" else f"{name};")
+        self.curl.setopt(pycurl.HTTPHEADER, lines)
+        self._headers = dict(headers)
+
+    def _open(self, file: int, _purpose: int) -> int:
+        self._opened.append(file)
+        return int(pycurl.SOCKOPT_OK)
+
+    def _begin(self, _theirs: str, _ours: str, _their_port: int, port: int) -> int:
+        """Is asked before a request leaves, over a new connection or one that was kept; its port tells which."""
+        if self._opened:
+            file = next((file for file in self._opened if _port(file) == port), -1)
+            self._opened.clear()
+            for old in [old for old, its in self._sockets.items() if its == file]:
+                del self._sockets[old]
+            self._sockets[port] = file
+            return int(pycurl.PREREQFUNC_OK)
+        self.soiled = _readable(self._sockets.get(port, -1))
+        return int(pycurl.PREREQFUNC_ABORT if self.soiled else pycurl.PREREQFUNC_OK)
+
+    def _give(self, size: int) -> bytes:
+        piece, self._rest = self._rest[:size], self._rest[size:]
+        return piece
+
+    def _take_line(self, line: bytes) -> None:
+        if line.startswith(b"HTTP/"):
+            self._lines.clear()  # what came before was interim, as 100 Continue is
+        elif not line.strip():
+            self._complete = True
+        self._lines.append(line)
+
+    def _take(self, piece: bytes) -> int | None:
+        # Here nothing may be raised: PycURL would print it. Another number than that of the bytes ends the transfer.
+        try:
+            if self._body is None:
+                self._body = Body(self._head().get("content-encoding", ""), self._limit)
+            self._body.add(piece)
+        except (CloudflareError, BadEncoding) as failure:
+            self._failure = failure
+            return 0
+        return None
+
+    def _head(self) -> dict[str, str]:
+        headers: dict[str, str] = {}
+        for line in self._lines:
+            name, colon, value = line.decode("latin-1").partition(":")
+            if colon:
+                name, value = name.lower(), value.strip()
+                headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        return headers
+
+    def reply(self) -> Reply:
+        """What came, once the transfer is done; the handle keeps nothing of it."""
+        headers, body, complete = self._head(), self._body, self._complete
+        self._lines.clear()
+        self._body, self._rest, self._complete = None, b"", False
+        # curl is content with an answer that ends in its headers, and of two lengths takes the last.
+        if not complete or not headers.get("content-length", "0").isdecimal():
+            raise CurlError(pycurl.E_FTP_WEIRD_SERVER_REPLY, "", sent=True)
+        whole = b"" if body is None else body.whole()
+        return Reply(status=self.curl.getinfo(pycurl.RESPONSE_CODE), headers=headers, body=whole)
+
+    def failed(self, error: pycurl.error) -> Exception:
+        """What is to be raised instead."""
+        if self._failure is not None:
+            return self._failure
+        code, text = error.args[:2]
+        return CurlError(code, text, sent=self.curl.getinfo(pycurl.REQUEST_SIZE) > 0)
+
+
+def _port(file: int) -> int:
+    """Of this end of a socket that is curl's."""
+    try:
+        seen = socket.socket(fileno=file)
+    except OSError:
+        return -1  # of several attempts to connect the others are closed by now
+    try:
+        return int(seen.getsockname()[1])
+    finally:
+        seen.detach()
+
+
+def _readable(file: int) -> bool:
+    """Whether something has come, the end included."""
+    poll = select.poll()
+    poll.register(file, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class CurlError(Exception):
+    """A transfer that failed: curl's number and words for it, and whether anything of the request may have left."""
+
+    def __init__(self, code: int, text: str, *, sent: bool) -> None:
+        # Once something was sent, curl's own words may quote the answer.
+        super().__init__(pycurl.easy_strerror(code) if sent else text)
+        self.code: int = code
+        self.sent: bool = sent
+
+
+def _look(error: Exception) -> tuple[str, bool | None] | None:
+    if isinstance(error, ValueError):
+        return "the request cannot be written as HTTP", False
+    if not isinstance(error, CurlError):
+        return None
+    if not error.sent:
+        return _BEFORE.get(error.code, "cannot connect"), False
+    return _AFTER.get(error.code, "the connection broke before the answer was complete"), True
+
+
+_BEFORE: Final = {
+    pycurl.E_URL_MALFORMAT: "the address cannot be read",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "cannot connect to such an address",
+    pycurl.E_OPERATION_TIMEDOUT: "no connection in time",
+}
+_INCOMPLETE: Final = "the answer is not HTTP, or not complete"
+_AFTER: Final = {
+    pycurl.E_OPERATION_TIMEDOUT: "no complete answer in time",
+    pycurl.E_UNSUPPORTED_PROTOCOL: _INCOMPLETE,
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: _INCOMPLETE,
+    pycurl.E_PARTIAL_FILE: _INCOMPLETE,
+}
+
+Pycurl.meanings = Meanings(packages=("cfclient",), look=_look, table={})
