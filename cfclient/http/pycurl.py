@@ -6,6 +6,8 @@ So a body is handed over piece by piece and cannot be had again, and a DELETE wi
 Nor does libcurl look whether something came on a connection that was used within the last second, which would be taken
 for the answer to the next request: that is looked at here, before the request leaves.
 """
+# pyright: reportAttributeAccessIssue=false
+# (its own stub of PycURL is of an older version than the first with AsyncCurlMulti)
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ import select
 import socket
 import ssl
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pycurl
 
@@ -271,7 +273,7 @@ class _Handle:
         """What is to be raised instead."""
         if self._failure is not None:
             return self._failure
-        code, text = error.args[:2]
+        code, text, *_ = cast("tuple[Any, ...]", error.args)
         return CurlError(code, text, sent=self.curl.getinfo(pycurl.REQUEST_SIZE) > 0)
 
 
