@@ -34,7 +34,7 @@ async def window(calls: int) -> dict[str, Any]:
     from cfclient.pace.policy import Rate
     from cfclient.pace.window import Window
 
-    one = Window(Rate(CALLS, SECONDS), room=0)
+    one = Window(Rate(CALLS, SECONDS))
     began: list[float] = []
 
     async def call() -> None:

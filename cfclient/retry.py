@@ -12,8 +12,8 @@
   at: its refusal says that the record is there. Anything else is an `OutcomeUnknown`, which says what was
   seen. What is known comes from listings: list the zone's records before you create some, and this client
   remembers their ids.
-- A limit that the service reports holds back every call of the same account, until it is over; so does a
-  time to wait that comes with any other answer.
+- A limit that the service reports holds back every call of the same account that counts in it, until it is over;
+  so does a time to wait that comes with any other answer.
 - A call that is cancelled while its outcome is unknown (on its way, between two attempts, while a create is
   looked for) is logged at WARNING, once. Reads, which change nothing, have a logger of their own for it.
 """
@@ -24,7 +24,7 @@ import enum
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence, Set
 from operator import attrgetter
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast
 
@@ -54,6 +54,8 @@ T = TypeVar("T")
 _log = logging.getLogger("cfclient.retry")
 # Of reads that were cancelled and nothing else, so that they can be silenced alone.
 _reads = logging.getLogger("cfclient.retry.reads")
+
+_API: Final = frozenset({"api"})
 
 # No hold is shorter, in seconds, and of a service that says a longer one, none is longer.
 _LEAST: Final = 1.0
@@ -255,44 +257,43 @@ class Holding(Protocol):
 
 
 class Holds:
-    """What all clients of one service share: until when each account is held back, and what of its records is known.
+    """What all clients of one service share: until when accounts are held back, and what of their records is known.
 
     On the clock of one event loop.
     """
 
     def __init__(self, budget: Holding | None = None) -> None:
         self._budget = budget
-        #: when each account's hold is over
-        self.until: dict[str, float] = {}
+        #: when each hold is over, of an account and one of its limits
+        self.until: dict[tuple[str, str], float] = {}
         # Two clients of one account may create the same record, and each id is given to one caller only.
         self.known: _Known = _Known()
         self.creating: dict[tuple[str, RecNew], _Same] = {}
 
     def hold(self, account: str, seconds: float, window: str = "api") -> None:
-        """Holds every call of this account back for so long, or longer if it is already.
-
-        Where there is no budget, nobody knows which calls count in which window.
-        """
+        """Holds every call of this account back that counts in this window: so long, or longer if it is already."""
         if self._budget is not None:
             self._budget.hold(account, seconds, window)
             return
         now = anyio.current_time()
-        self.until = {name: until for name, until in self.until.items() if until > now}
-        self.until[account] = max(self.until.get(account, 0.0), now + min(seconds, _LONGEST))
+        self.until = {which: until for which, until in self.until.items() if until > now}
+        which = account, window
+        self.until[which] = max(self.until.get(which, 0.0), now + min(seconds, _LONGEST))
 
     @property
     def waits(self) -> bool:
         """Whether `over` waits; otherwise calls do so in the lines of their budget."""
         return self._budget is None
 
-    def left(self, account: str) -> float:
-        """Seconds for which this account is still held back."""
-        return max(0.0, self.until.get(account, 0.0) - anyio.current_time()) if account in self.until else 0.0
+    def left(self, account: str, windows: Set[str] = _API) -> float:
+        """Seconds for which this account is still held back in any of these windows."""
+        until = [self.until[account, window] for window in windows if (account, window) in self.until]
+        return max(0.0, max(until) - anyio.current_time()) if until else 0.0
 
-    async def over(self, account: str, patience: float, action: Action[Any]) -> float:
+    async def over(self, account: str, windows: Set[str], patience: float, action: Action[Any]) -> float:
         """Waits until it is over, and returns for how long; raises at once where that is too long."""
         waited = 0.0
-        while (left := self.left(account)) > 0:
+        while (left := self.left(account, windows)) > 0:
             if waited + left > patience:
                 raise RateLimited(
                     "the service's limit is reached, and waiting for it takes longer than allowed here",
@@ -309,6 +310,8 @@ class _Call:
     """One call, all of its attempts and looks together."""
 
     action: Action[Any]
+    #: the windows that it counts in, as far as it is known
+    windows: Set[str] = _API
     #: how many attempts it made
     number: int = 0
     #: whether one of them may have been carried out, and no answer said so
@@ -344,6 +347,8 @@ class _Retrying:
         self._account = account
         #: the service's codes for an exact duplicate of a record; none where it may accept one
         self._duplicate: frozenset[int] = getattr(backend, "refuses_duplicates", frozenset())
+        #: the windows that actions count in, where there are more than the usual one
+        self._windows: Mapping[type[Action[Any]], Set[str]] = getattr(backend, "windows", {})
 
     def __repr__(self) -> str:
         """What is asked again."""
@@ -351,12 +356,15 @@ class _Retrying:
 
     async def perform(self, action: Action[T], /) -> T:
         """The answer, asked for again where that is safe."""
-        call = _Call(action)
+        call = self._call(action)
         try:
             return cast("T", await self._performed(call))
         except _broken_off():
             self._cancelled(call)
             raise
+
+    def _call(self, action: Action[Any]) -> _Call:
+        return _Call(action, self._windows.get(type(action), _API))
 
     async def _performed(self, call: _Call) -> Any:
         action = call.action
@@ -387,7 +395,7 @@ class _Retrying:
         failed, held, turns = 0, 0.0, 0.0
         read: dict[Hashable, Any] | None = {} if action.kind is Kind.READ else None
         while True:
-            waited = await self._over(call, held) if self._account in self._holds.until else 0.0
+            waited = await self._over(call, held) if self._holds.until else 0.0
             held += waited
             since += waited
             call.number += 1
@@ -418,7 +426,7 @@ class _Retrying:
                 return None
             fault = fault_of(failure)
             wait: float | None = None
-            told = self._hold(failure, action)
+            told = self._hold(failure, call)
             if _may_be_repeated(failure, action) and (told is None or told <= self._policy.patience - held):
                 failed += fault is not Fault.LIMITED
                 wait = told if fault is Fault.LIMITED else self._pause(failed, began + held + turns)
@@ -436,7 +444,7 @@ class _Retrying:
 
     async def _over(self, call: _Call, held: float) -> float:
         try:
-            return await self._holds.over(self._account, self._policy.patience - held, call.action)
+            return await self._holds.over(self._account, call.windows, self._policy.patience - held, call.action)
         except RateLimited as error:
             raise self._given_up(call, error) from None
 
@@ -454,10 +462,10 @@ class _Retrying:
         failure.add_note("An earlier attempt got no answer: it may have been carried out.")
         return failure
 
-    def _hold(self, failure: CloudflareError, action: Action[Any]) -> float | None:
-        """Holds the whole account back where the failure says so; the seconds."""
+    def _hold(self, failure: CloudflareError, call: _Call) -> float | None:
+        """Holds the account back where the failure says so, in the window that it is about; the seconds."""
         if isinstance(failure, RateLimited):
-            failure.action = failure.action or action.wire_name  # a budget does not know what it refuses
+            failure.action = failure.action or call.action.wire_name  # a budget does not know what it refuses
         if isinstance(failure, RateLimited) and failure.held_back:
             return None  # the service said nothing: this call alone may not wait for its turn
         if isinstance(failure, RateLimited) and failure.retry_after is None:
@@ -467,6 +475,7 @@ class _Retrying:
         # Of a service that says "in 0 s" for ever, the patience must come to an end too.
         seconds = max(told, _LEAST)
         self._holds.hold(self._account, seconds, failure.window)
+        call.windows = call.windows | {failure.window}  # whatever was known of it
         return seconds
 
     def _pause(self, failed: int, began: float) -> float | None:
@@ -627,7 +636,7 @@ class _RetryingRaw(_Retrying):
 
     async def raw(self, action: Action[Any], /) -> dict[str, Any]:
         """The whole decoded reply, asked for again where that is safe."""
-        call = _Call(action)
+        call = self._call(action)
         if isinstance(action, RecNew):
             self._holds.known.forget(self._at(action.zone))  # something is created there, and its id is not learnt here
         try:

@@ -146,7 +146,7 @@ def test_what_cannot_be_foreseen_ends_the_wait_in_time() -> None:
     """Those under way take longer than the caller has patience."""
 
     async def main() -> float:
-        window = Window(Rate(1, 1), room=0)
+        window = Window(Rate(1, 1))
         assert window.take_now(False)
         began = anyio.current_time()
         with pytest.raises(Late):
@@ -189,7 +189,7 @@ def test_who_is_cancelled_gives_its_place_back_and_wakes_the_next() -> None:
     """First in line, in the midst, and at the very moment at which its turn comes."""
 
     async def main() -> list[tuple[str, float]]:
-        window, order = Window(Rate(1, 10), room=0), list[tuple[str, float]]()
+        window, order = Window(Rate(1, 10)), list[tuple[str, float]]()
         began = anyio.current_time()
         assert window.take_now(False)
         window.end()
@@ -240,11 +240,15 @@ _CALLERS = st.builds(
     limit=st.integers(1, 5),
     seconds=st.sampled_from([0.5, 2.0, 7.25]),
     leaves=st.sampled_from([0.0, 0.4]),
+    other=st.sampled_from([None, (1, 0.25), (2, 5.0), (4, 20.0)]),
 )
-def test_the_law(callers: list[Caller], limit: int, seconds: float, leaves: float) -> None:
-    """Never more than the limit in any window from send to arrival; first come, first served; no place lost."""
+def test_the_law(
+    callers: list[Caller], limit: int, seconds: float, leaves: float, other: tuple[int, float] | None
+) -> None:
+    """Never more than any limit in any window from send to arrival; first come, first served; no place lost."""
     sent: list[tuple[float, float]] = []
     served: list[tuple[int, bool]] = []
+    limits = list[tuple[int, float]]()
     room = Pace(calls=limit, seconds=seconds, bulk_leaves=leaves).room(Rate(limit, seconds))
 
     class Adapter:
@@ -276,6 +280,10 @@ def test_the_law(callers: list[Caller], limit: int, seconds: float, leaves: floa
     async def main() -> None:
         options = {"calls": limit, "seconds": seconds, "bulk_leaves": leaves, "late": 3.0, "max_wait": math.inf}
         began = anyio.current_time()
+        if other is not None:
+            # Another client of the principal, which says so and nothing more.
+            assert 0 < (await paced(None, **{**options, "calls": other[0], "seconds": other[1]}).budget()).left
+        limits[:] = [(rate.calls, rate.seconds) for rate in paced(None, **options)._window("api").rates]
 
         async def call(number: int, caller: Caller) -> None:
             in_bulk.set(caller.bulk)
@@ -297,13 +305,14 @@ def test_the_law(callers: list[Caller], limit: int, seconds: float, leaves: floa
         assert (0, 0) == (budget.under_way, budget.waiting)
         await anyio.sleep(budget.full)
         budget = await paced(None, **options).budget()
-        assert (limit, 0.0, 0.0) == (budget.left, budget.refills, budget.full)
+        assert (min(calls for calls, _ in limits), 0.0, 0.0) == (budget.left, budget.refills, budget.full)
 
     on_mock_clock(main)
 
-    for at, _ in sent:
-        # Whatever of these may arrive within the window that begins here.
-        assert sum(1 for start, end in sent if start <= at < end + seconds) <= limit
+    for calls, length in [(limit, seconds), *([] if other is None else [other])]:
+        for at, _ in sent:
+            # Whatever of these may arrive within the window that begins here.
+            assert sum(1 for start, end in sent if start <= at < end + length) <= calls
     for bulk in (False, True):
         arrived = sorted((callers[number].at + number / 1024, number) for number, kind in served if kind is bulk)
         assert [number for _, number in arrived] == [number for number, kind in served if kind is bulk]
@@ -315,7 +324,7 @@ def test_a_hundred_thousand_wait_and_one_more_costs_no_more() -> None:
     """Cancelled together, they leave nothing behind."""
 
     async def main() -> tuple[int, int, int]:
-        window = Window(Rate(1, 1e6), room=0)
+        window = Window(Rate(1, 1e6))
         assert window.take_now(True)
         waiting = 0
         async with anyio.create_task_group() as tasks:
@@ -333,13 +342,13 @@ def test_a_window_forgets_what_has_come_back() -> None:
     """However many there were."""
 
     async def main() -> tuple[int, int]:
-        window = Window(Rate(100, 1), room=0)
+        window = Window(Rate(100, 1))
         for _ in range(50):
             for _ in range(100):
                 assert window.take_now(False)
                 window.end()
             await anyio.sleep(1)
-        return window.used(), len(window._back)
+        return window.used(), len(window._limits[0]._back)
 
     used, kept = on_mock_clock(main)
 
@@ -384,6 +393,144 @@ def test_the_strictest_limit_of_a_principal_holds() -> None:
         return lefts
 
     assert [4, 1, 0] == on_mock_clock(main)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_clients_of_one_principal_share_its_budget_however_long_their_windows_are(
+    order: int, anyio_backend: str
+) -> None:
+    """What one has sent counts in the limit of the other, whoever came first, and under both event loops."""
+
+    async def main() -> list[tuple[int, int, float]]:
+        service, budgets = Service(), []
+        first, second = [paced(service, calls=5, seconds=100), paced(service, calls=3, seconds=10)][::order]
+        for http in (first, second, first):
+            await http.exchange(ASK)
+        for http in (first, second):
+            budget = await http.budget()
+            budgets.append((budget.left, budget.limit, budget.seconds))
+        with pytest.raises(RateLimited, match="3 calls in 10 s is used up"), cfclient.max_wait(1):
+            await first.exchange(ASK)
+        return budgets
+
+    assert [(0, 3, 10), (0, 3, 10)] == anyio.run(main, backend=anyio_backend)
+
+
+def test_each_limit_that_a_client_asks_for_holds_for_all_clients_of_the_principal() -> None:
+    """Also for what went before it was asked for."""
+
+    async def main() -> list[float]:
+        service = Service()
+        long = paced(service, calls=6, seconds=100, max_wait=math.inf)
+        short = paced(service, calls=2, seconds=10, max_wait=math.inf)
+        for http in (long, long, long, short, long, long, short, long):
+            await http.exchange(ASK)
+        return service.arrived
+
+    assert [0, 0, 0, 10, 10, 20, 100, 100] == [round(at) for at in on_mock_clock(main)]
+
+
+def test_a_limit_of_the_network_address_is_every_client_s_too() -> None:
+    """However it was said, and whoever said it."""
+
+    async def main() -> tuple[int, int]:
+        service = Service()
+        for egress in ((9, 1.0), (4, 60.0), (7, 300.0)):
+            await pacing(service, egress=egress).http(ME).exchange(ASK)
+        with cfclient.max_wait(0.5):
+            answered = 3
+            with suppress(RateLimited):
+                for _ in range(9):
+                    await pacing(service, egress=(9, 1.0)).http(OTHER).exchange(ASK)
+                    answered += 1
+        return answered, len(service.arrived)
+
+    assert (4, 4) == on_mock_clock(main)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_how_much_bulk_work_leaves_is_each_client_s_own(order: int, anyio_backend: str) -> None:
+    """Whoever came first; what goes is counted together."""
+
+    async def main() -> list[int]:
+        service = Service()
+        modest, greedy = (paced(service, calls=10, bulk_leaves=part) for part in (0.5, 0.0))
+        for http in (modest, greedy)[::order]:
+            await http.budget()
+        in_bulk.set(True)
+        went = []
+        for http in (modest, greedy):
+            with suppress(RateLimited), cfclient.max_wait(0):
+                while True:
+                    await http.exchange(ASK)
+            went.append(len(service.arrived))
+        return went
+
+    assert [5, 10] == anyio.run(main, backend=anyio_backend)
+
+
+def test_bulk_work_of_one_line_waits_each_by_its_own_share() -> None:
+    """First come, first served; who is first waits until the part that it leaves is free."""
+
+    async def main() -> list[tuple[str, float]]:
+        service, went = Service(), list[tuple[str, float]]()
+        modest, greedy = (paced(service, calls=4, seconds=10, bulk_leaves=part) for part in (0.5, 0.0))
+
+        async def call(name: str, http: Paced) -> None:
+            in_bulk.set(True)
+            await http.exchange(ASK)
+            went.append((name, anyio.current_time() - began))
+
+        began = anyio.current_time()
+        for _ in range(3):
+            await greedy.exchange(ASK)
+            await anyio.sleep(1)
+        async with anyio.create_task_group() as tasks:
+            for name, http in (("modest", modest), ("greedy", greedy)):
+                tasks.start_soon(call, name, http)
+                await anyio.wait_all_tasks_blocked()
+        return [(name, round(at)) for name, at in went]
+
+    assert [("modest", 11), ("greedy", 11)] == on_mock_clock(main)
+
+
+def test_a_window_keeps_no_limit_that_another_implies() -> None:
+    """The strictest holds, whoever comes later; those of which none is the strictest hold together."""
+
+    async def main() -> list[tuple[Rate, ...]]:
+        window, seen = Window(Rate(4, 100)), []
+        for rate in (Rate(9, 100), Rate(4, 100), Rate(4, 50), Rate(2, 10), Rate(3, 30), Rate(2, 200)):
+            window.keep_to(rate)
+            seen.append(window.rates)
+        assert "2 calls in 200 s" in repr(window)
+        return seen
+
+    first = (Rate(4, 100),)
+    short = (Rate(2, 10), Rate(4, 100))
+    assert [first, first, first, short, (Rate(2, 10), Rate(3, 30), Rate(4, 100)), (Rate(2, 200),)] == on_mock_clock(
+        main
+    )
+
+
+def test_a_budget_of_several_limits_is_not_forgotten() -> None:
+    """The client that asked for the stricter one may be silent for a while."""
+
+    async def main() -> tuple[int, int]:
+        service = Service()
+        loose, strict = paced(service, calls=50, seconds=10), paced(service, calls=2, seconds=1)
+        for http in (loose, strict):
+            await http.exchange(ASK)
+        await anyio.sleep(1000)
+        flood = pacing(service)
+        for number in range(2000):
+            await flood.http(Credentials(f"user{number}@example.com", "key")).exchange(ASK)
+        budget = await loose.budget()
+        return flood.home.edition, budget.limit
+
+    edition, limit = on_mock_clock(main)
+
+    assert edition
+    assert 2 == limit
 
 
 def test_a_name_makes_one_principal_of_several_tokens() -> None:
@@ -853,21 +1000,11 @@ def test_made_up_principals_are_not_remembered_for_ever() -> None:
     assert (False, True) == (first, stuck)
 
 
-def test_a_limit_that_is_not_stricter_changes_nothing() -> None:
-    """The strictest holds, whoever comes later."""
-    window = Window(Rate(4, 100), room=1)
-
-    window.narrow(Rate(9, 100), 0)
-    window.narrow(Rate(4, 100), 0)
-
-    assert (Rate(4, 100), 1) == (window.rate, window.room)
-
-
 def test_who_is_cancelled_at_the_moment_of_its_turn_gives_the_place_back() -> None:
     """It was granted, and nobody is there to use it."""
 
     async def main() -> tuple[int, int]:
-        window = Window(Rate(1, 100), room=0)
+        window = Window(Rate(1, 100))
         assert window.take_now(True)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(window.take, True)
@@ -1110,6 +1247,7 @@ def test_who_meets_a_hold_waits_no_longer_than_the_patience_of_retrying(bulk: bo
     assert (0.0, 20.0, 1) == on_mock_clock(main)
 
 
+@pytest.mark.parametrize("pace", [Pace(), None], ids=["paced", "not paced"])
 @pytest.mark.parametrize(
     "limited",
     [
@@ -1119,13 +1257,13 @@ def test_who_meets_a_hold_waits_no_longer_than_the_patience_of_retrying(bulk: bo
     ],
     ids=["429", "503", "in the body"],
 )
-def test_the_limit_of_graphql_holds_back_what_counts_in_it_and_nothing_else(limited: Reply) -> None:
-    """Each of the principal's limits is a budget of its own."""
+def test_the_limit_of_graphql_holds_back_what_counts_in_it_and_nothing_else(limited: Reply, pace: Pace | None) -> None:
+    """Each of the principal's limits is a budget of its own; another call that counts in it waits as well."""
     fake = Fake()
     fake.rules["POST", "/graphql"] = limited
 
-    async def main() -> tuple[float, float]:
-        async with cfclient.connect(V4, token="two limits", http=fake, retry=Retry(unsaid=25)) as cf:
+    async def main() -> list[float]:
+        async with cfclient.connect(V4, token="two limits", http=fake, retry=Retry(unsaid=25), pace=pace) as cf:
             began, done = anyio.current_time(), list[float]()
 
             async def stats() -> None:
@@ -1140,7 +1278,7 @@ def test_the_limit_of_graphql_holds_back_what_counts_in_it_and_nothing_else(limi
                 )
                 await cf.sec_lvl("example.com", "high")
                 done.append(anyio.current_time() - began)
-        first, second = done
-        return first, second
+                tasks.start_soon(stats)
+        return done
 
-    assert (1.0, 25.0) == on_mock_clock(main)
+    assert [1.0, 25.0, 25.0] == on_mock_clock(main)

@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,7 @@ def test_four_processes_of_four_principals_never_exceed_the_limit_of_their_addre
 
 def ask(**options: Any) -> Ask:
     """One step, of a budget of four calls in 100 s."""
-    return Ask(**{"key": "k", "rate": Rate(4, 100), **options})
+    return Ask(**{"key": "k", "rates": (Rate(4, 100),), **options})
 
 
 @pytest.mark.parametrize("kind", ["file", pytest.param("redis", marks=pytest.mark.slow)])
@@ -192,19 +193,19 @@ def test_a_step_gives_what_there_is_and_says_how_long_to_wait(
 
             store = Redis(address, shown=address)
         try:
-            bulk = await store.step(ask(want=9, least=1))
+            bulk = await store.step(ask(want=9, leaves=0.25))
             assert (3, 3, 0) == (len(bulk.places), bulk.used, bulk.held)
             assert pytest.approx(160, abs=5) == bulk.full
-            none = await store.step(ask(want=1, least=1))
+            none = await store.step(ask(want=1, leaves=0.25))
             assert () == none.places
             assert pytest.approx(100, abs=5) == none.wait
             more = await store.step(ask(want=9))
             assert 1 == len(more.places)
             first, second, _ = bulk.places
-            ended = (Ended(first, -1.0), Ended(second, 30.0), Ended("unknown", 9.0))
+            ended = (Ended(first, -101.0), Ended(second, -70.0), Ended("unknown", 9.0))
             again = await store.step(ask(ended=ended))
             assert (3, ()) == (again.used, again.places)
-            waits = await store.step(ask(want=2, least=1))
+            waits = await store.step(ask(want=2, leaves=0.25))
             assert () == waits.places
             assert pytest.approx(30, abs=5) == waits.wait
             held = await store.step(ask(want=1, hold=20))
@@ -231,7 +232,7 @@ def test_a_file_survives_a_restart_and_a_reboot(tmp_path: Path) -> None:
 
     async def main() -> list[Any]:
         (place,) = (await step(want=1)).places
-        await step(ended=(Ended(place, 100.0),), hold=50)
+        await step(ended=(Ended(place, 0.0),), hold=50)
         now[0] = 1040.0
         before = await step()
         now[0] = 5.0  # the clock of another boot
@@ -267,6 +268,79 @@ def test_clients_of_two_event_loops_share_what_is_left(store: str) -> None:
     assert 290 < found[0].full <= 300
     if store.startswith("file:"):
         assert b"example.com" not in Path(store.removeprefix("file:")).read_bytes()
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_processes_of_one_principal_share_its_budget_however_long_their_windows_are(store: str, order: int) -> None:
+    """Each limit holds for all of them, until nobody has asked for it for as long as it lasts."""
+
+    async def used(**options: Any) -> cfclient.Budget:
+        of = pacing(store, Service(), **options)
+        try:
+            await of.http(ME).exchange(ASK)
+            return await of.http(ME).budget()
+        finally:
+            await of.aclose()
+
+    async def refused() -> None:
+        with cfclient.max_wait(0.5):
+            await used(calls=9, seconds=200)
+
+    kinds: list[dict[str, Any]] = [{"calls": 9, "seconds": 200}, {"calls": 3, "seconds": 100}]
+    found = [anyio.run(partial(used, **options)) for options in (*kinds[::order], kinds[0])]
+    with pytest.raises(RateLimited, match=r"the limit of 3 calls in 100 s is used up") as caught:
+        anyio.run(refused)
+
+    assert (0, 3, 100.0) == (found[-1].left, found[-1].limit, found[-1].seconds)
+    assert 199 < found[-1].full <= 200
+    assert 90 < (caught.value.retry_after or 0) <= 100
+
+
+def test_a_limit_that_nobody_asks_for_any_longer_is_forgotten(tmp_path: Path) -> None:
+    """What it counted still counts in the others."""
+    now = [1000.0]
+
+    async def main() -> list[tuple[Rate, int]]:
+        store, seen = File(str(tmp_path / "b.db"), clock=lambda: now[0]), list[tuple[Rate, int]]()
+        try:
+            for seconds, rate in ((0, Rate(2, 10.0)), (0, Rate(9, 400.0)), (69, Rate(9, 400.0)), (2, Rate(9, 400.0))):
+                now[0] += seconds
+                answer = await store.step(ask(rates=(rate,), want=1))
+                await store.step(ask(rates=(rate,), ended=tuple(Ended(place, 0.0) for place in answer.places)))
+                seen.append((answer.rate, answer.used))
+        finally:
+            await store.aclose()
+        return seen
+
+    strict, mild = Rate(2, 10.0), Rate(9, 400.0)
+    assert [(strict, 1), (strict, 2), (strict, 1), (mild, 4)] == anyio.run(main)
+
+
+@pytest.mark.parametrize("kind", ["file", pytest.param("redis", marks=pytest.mark.slow)])
+def test_what_the_service_says_is_left_counts_beside_several_limits(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Downwards only, and no longer than it says."""
+    address = None if kind == "file" else request.getfixturevalue("redis")
+
+    async def main() -> list[tuple[int, float]]:
+        store: Store
+        if address is None:
+            store = File(str(tmp_path / "b.db"))
+        else:
+            from cfclient.pace.redis import Redis
+
+            store = Redis(address, shown=address)
+        rates, seen = (Rate(4, 10.0), Rate(9, 100.0)), list[tuple[int, float]]()
+        try:
+            for left in ((7, 50.0), (2, 50.0), (5, 50.0)):
+                answer = await store.step(ask(key="several", rates=rates, left=left))
+                seen.append((answer.rate.calls - answer.used, answer.rate.seconds))
+        finally:
+            await store.aclose()
+        return seen
+
+    assert [(4, 10.0), (2, 100.0), (2, 100.0)] == anyio.run(main)
 
 
 def test_an_interactive_call_that_would_wait_for_other_processes_is_refused_in_time(tmp_path: Path) -> None:
@@ -519,7 +593,7 @@ class Slow:
         await self.gate.wait()
         if self.failures:
             raise self.failures.pop(0)
-        return Answer(places=("p",) * ask.want, used=0, wait=0.0, full=0.0, held=0.0)
+        return Answer(places=("p",) * ask.want, rate=ask.rates[0], used=0, wait=0.0, full=0.0, held=0.0)
 
     async def aclose(self) -> None:
         """Nothing to close."""
@@ -528,7 +602,7 @@ class Slow:
 def lone(store: Any, **options: Any) -> Shared:
     """One budget over this store."""
     pace = Pace(**{"store": "file:/b.db", **options})
-    return Shared(Reach(store), "k", Rate(4, 100), pace, Window(Rate(4, 100), room=0))
+    return Shared(Reach(store), "k", pace, Window(Rate(4, 100)))
 
 
 def test_what_ends_while_the_store_is_told_is_told_by_the_same(anyio_backend: str) -> None:
@@ -629,7 +703,7 @@ def test_what_became_of_an_exchange_is_told_to_the_store(
         store.gate.set()
         for shared in paced._shared.values():
             await shared.flush()
-        back = [one.free_in < 0 for asked in store.asked for one in asked.ended]
+        back = [one.arrives_in == -math.inf for asked in store.asked for one in asked.ended]
         return type(caught.value), service.calls, back
 
     error, sent, back = anyio.run(main, backend=anyio_backend)
@@ -645,7 +719,7 @@ def test_what_became_of_an_exchange_is_told_to_the_store(
 def test_who_shares_with_nobody_has_no_shared_window() -> None:
     """Neither of the principal nor of the address."""
     alone = Pacing(Service(), Pace(), url=URL, credentials=ME)
-    window = Window(Rate(4, 100), room=0)
+    window = Window(Rate(4, 100))
 
     assert alone.shared("me@example.com", "api", window) is None
     assert alone.shared_address(window) is None
@@ -725,7 +799,7 @@ def test_what_a_killed_process_took_comes_back_by_and_by(tmp_path: Path) -> None
         store = File(address.removeprefix("file:"), clock=lambda: time.monotonic() + late[0])
         try:
             for late[0] in (0.0, 200.0):  # 50 s for the window, and 60 s in which it may still arrive
-                answer = await store.step(Ask(key=key, rate=Rate(8, 50.0), want=8))
+                answer = await store.step(Ask(key=key, rates=(Rate(8, 50.0),), want=8))
                 found.append((len(answer.places), answer.used))
         finally:
             await store.aclose()
@@ -932,7 +1006,7 @@ def test_a_full_disk_fails_calls_or_leaves_a_share_until_there_is_room(tmp_path:
             assert store._db is not None
             store._db.execute("pragma max_page_count = 8")
             with pytest.raises(StoreFailed, match="disk is full"):
-                await store.step(ask(rate=Rate(5000, 300.0), want=4000))
+                await store.step(ask(rates=(Rate(5000, 300.0),), want=4000))
             try:
                 shared = of.shared(ME.principal, "api", of.http(ME)._window("api"))
                 assert shared is not None
@@ -1032,7 +1106,7 @@ class Away:
                 raise StoreFailed("refused")
         finally:
             self.under_way -= 1
-        return Answer(places=ask.places(ask.want), used=0, wait=0.0, full=0.0, held=0.0)
+        return Answer(places=ask.places(ask.want), rate=ask.rates[0], used=0, wait=0.0, full=0.0, held=0.0)
 
     async def aclose(self) -> None:
         """Nothing to close."""

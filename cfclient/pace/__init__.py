@@ -7,7 +7,8 @@
     Pace        the policy; `Budget` what is left; `max_wait` how long a call may wait    policy.py
 
 1. A budget belongs to a principal of a service, not to a client: all clients of one event loop that act as
-   the same principal take from the same windows, which live as long as the loop.
+   the same principal take from the same windows, which live as long as the loop. Where their limits differ, each
+   of these holds for all of them, from the first call of who asks for it on.
 2. Every exchange counts in its principal's window and in that of the network address.
 3. What the service says corrects the count, downwards only.
 """
@@ -68,8 +69,8 @@ class _Loop:
             if asyncio.current_task() is not None:
                 self.clock = asyncio.get_running_loop().time
 
-    def window(self, key: tuple[object, ...], pace: Pace, rate: Rate) -> Window:
-        """The window of this key; of those that ask for it, the strictest limit holds."""
+    def window(self, key: tuple[object, ...], rate: Rate) -> Window:
+        """The window of this key, which keeps to this limit as well."""
         window = self.windows.get(key)
         if window is None:
             if len(self.windows) >= self._tidy:
@@ -81,9 +82,9 @@ class _Loop:
                 for old in spare[: max(0, len(self.windows) - _MOST_WINDOWS)]:
                     del self.windows[old]
                 self._tidy = max(1024, min(2 * len(self.windows), _MOST_WINDOWS + 1024))
-            window = self.windows[key] = Window(rate, room=pace.room(rate))
-        elif rate.calls < window.rate.calls:
-            window.narrow(rate, pace.room(rate))
+            window = self.windows[key] = Window(rate)
+        else:
+            window.keep_to(rate)
         return window
 
 
@@ -186,7 +187,7 @@ class Pacing:
                 spare = [old for old, shared in self._shared.items() if shared.idle] or list(self._shared)
                 for old in spare[: _MOST_WINDOWS // 2]:
                     del self._shared[old]
-            found = self._shared[key] = Shared(self._reach, key, window.rate, self.pace, window)
+            found = self._shared[key] = Shared(self._reach, key, self.pace, window)
         found.window = window
         return found
 
@@ -198,11 +199,17 @@ class Pacing:
                     await shared.flush()
                 await self.store.aclose()
 
-    def say(self, principal: str, window: Window, seconds: float, *, began: bool = False) -> None:
+    def leaves(self, bulk: bool) -> float:
+        """The part of each limit that such a call of this client leaves free."""
+        return self.pace.bulk_leaves if bulk else 0.0
+
+    def say(
+        self, principal: str, window: Window, seconds: float, *, rate: Rate | None = None, began: bool = False
+    ) -> None:
         """Tells the hook that calls wait, and the log when the first does."""
         wait = Wait(
             principal=principal,
-            rate=window.rate,
+            rate=rate or window.rate,
             waiting=self.waiting,
             seconds=seconds if self.waiting else 0.0,
             held=window.held() > 0,
@@ -218,8 +225,8 @@ class Pacing:
             _log.exception("the hook failed")
 
 
-def _refused(window: Window, late: Late) -> RateLimited:
-    reason = "the service holds calls back" if late.held else f"the limit of {window.rate} is used up"
+def _refused(rate: Rate, late: Late) -> RateLimited:
+    reason = "the service holds calls back" if late.held else f"the limit of {rate} is used up"
     settings = "max_wait, max_hold, patience" if late.held else "max_wait"
     return RateLimited(
         f"{reason}, and waiting for a place takes longer than allowed here ({settings}); nothing was sent",
@@ -270,12 +277,11 @@ class Paced:
         """The windows of the principal and of the address, looked up where any may have been forgotten."""
         pacing, home = self._pacing, self._pacing.home
         pace = pacing.pace
-        rate = pace.rate(name)
-        key = (pacing.service, self._principal.casefold(), name, rate.seconds)
+        key = (pacing.service, self._principal.casefold(), name)
         while True:
             edition = home.edition
-            window = home.window(key, pace, rate)
-            egress = None if pace.egress is None else home.window(_ADDRESS, pace, pace.egress)
+            window = home.window(key, pace.rate(name))
+            egress = None if pace.egress is None else home.window(_ADDRESS, pace.egress)
             if edition == home.edition:  # otherwise looking for one may have made the other forgotten
                 break
         self._known[name] = found = (edition, window, egress)
@@ -297,14 +303,13 @@ class Paced:
             known = self._found(request.window)
         _, window, egress = known
         bulk = in_bulk.get()
-        outer = departing.get()
-        if outer is None:
-            outer = Departure()
+        leaves = pacing.leaves(bulk)
+        outer = departing.get() or Departure()
         now = home.clock()
-        if not window.take_now(bulk, now):
+        if not window.take_now(bulk, now, leaves):
             await self._take(window, bulk, outer)
             now = home.clock()
-        if egress is not None and not egress.take_now(bulk, now):
+        if egress is not None and not egress.take_now(bulk, now, leaves):
             try:
                 await self._take(egress, bulk, outer)
             except BaseException:
@@ -392,7 +397,7 @@ class Paced:
         timeout = 0.0 if pacing.pace.store is None else pacing.pace.store.timeout
 
         def waits(seconds: float) -> None:
-            pacing.say(self._principal, shared.window, seconds, began=not pacing.told)
+            pacing.say(self._principal, shared.window, seconds, rate=shared.rate, began=not pacing.told)
 
         pacing.waiting += 1
         outer.waits(now)
@@ -400,15 +405,15 @@ class Paced:
             # To ask the store is no wait for the limit, and takes no longer than its timeout.
             with anyio.move_on_after(most + timeout):
                 return await shared.take(bulk, waits, longest=most, patience=self._for_holds(most, outer))
-            late = Late(shared.window.rate.seconds, held=False)
+            late = Late(shared.rate.seconds, held=False)
         except Late as error:
             late = error
         finally:
             pacing.waiting -= 1
             outer.goes(anyio.current_time())
             if pacing.told:
-                pacing.say(self._principal, shared.window, 0.0)
-        raise _refused(shared.window, late)
+                pacing.say(self._principal, shared.window, 0.0, rate=shared.rate)
+        raise _refused(shared.rate, late)
 
     async def _take(self, window: Window, bulk: bool, outer: Departure) -> None:
         pacing = self._pacing
@@ -416,17 +421,18 @@ class Paced:
         most = self._patience(bulk, outer, now)
         pacing.waiting += 1
         outer.waits(now)
-        pacing.say(self._principal, window, window.estimate(bulk, 0), began=True)
+        leaves = pacing.leaves(bulk)
+        pacing.say(self._principal, window, window.estimate(0, leaves), began=True)
         try:
-            await window.take(bulk, longest=most, patience=self._for_holds(most, outer))
+            await window.take(bulk, leaves=leaves, longest=most, patience=self._for_holds(most, outer))
         except Late as late:
-            failure = _refused(window, late)
+            failure = _refused(window.rate, late)
         else:
             return
         finally:
             pacing.waiting -= 1
             outer.goes(anyio.current_time())
-            pacing.say(self._principal, window, window.estimate(bulk, 0))
+            pacing.say(self._principal, window, window.estimate(0, leaves))
         raise failure
 
     def _heed(self, reply: Reply, window: Window, name: str) -> None:
@@ -471,19 +477,20 @@ class Paced:
         found = self._window(window)
         held = found.held()
         refills, full = found.refills()
-        used = found.used()
+        rate, used = found.rate, found.used()
         common = self._pacing.shared(self._principal, window, found)
         if common is not None:
             from .shared import StoreFailed
 
             with suppress(StoreFailed):  # then what this process knows
                 answer = await common.step()
-                used, refills, full, held = answer.used, answer.wait, answer.full, max(held, answer.held)
+                rate, used, refills, full = answer.rate, answer.used, answer.wait, answer.full
+                held = max(held, answer.held)
         return Budget(
             principal=self._principal,
-            limit=found.rate.calls,
-            seconds=found.rate.seconds,
-            left=0 if held else max(0, found.rate.calls - used),
+            limit=rate.calls,
+            seconds=rate.seconds,
+            left=0 if held else max(0, rate.calls - used),
             under_way=found.under_way,
             waiting=found.waiting,
             refills=max(held, refills),

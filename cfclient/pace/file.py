@@ -17,13 +17,18 @@ from collections.abc import Callable
 import anyio
 import anyio.to_thread
 
+from .policy import Rate, room
 from .shared import Answer, Ask, StoreFailed
 
 __all__ = ["File"]
 
 _SCHEMA = """
-create table if not exists places (key text not null, free real not null, place text primary key) without rowid;
-create index if not exists by_time on places (key, free);
+create table if not exists taken (key text not null, arrives real not null, place text primary key) without rowid;
+create index if not exists by_arrival on taken (key, arrives);
+create table if not exists limits (
+    key text not null, calls integer not null, seconds real not null, until real not null,
+    primary key (key, calls, seconds)
+) without rowid;
 create table if not exists holds (key text primary key, until real not null);
 create table if not exists clock (one integer primary key, last real not null);
 """
@@ -114,7 +119,8 @@ class File:
         now = self._clock()
         row = db.execute("select last from clock").fetchone()
         if row is not None and now < row[0]:
-            db.execute("update places set free = free - ?", row)
+            db.execute("update taken set arrives = arrives - ?", row)
+            db.execute("update limits set until = until - ?", row)
             db.execute("update holds set until = until - ?", row)
         db.execute("insert or replace into clock values (1, ?)", (now,))
         return now
@@ -122,9 +128,11 @@ class File:
     def _stepped(self, db: sqlite3.Connection, ask: Ask) -> Answer:
         now, key = self._now(db), ask.key
         db.executemany(
-            "update places set free = ? where place = ?", [(now + ended.free_in, ended.place) for ended in ask.ended]
+            "update taken set arrives = ? where place = ?",
+            [(now + ended.arrives_in, ended.place) for ended in ask.ended],
         )
-        db.execute("delete from places where key = ? and free <= ?", (key, now))
+        rates = self._rates(db, ask, now)
+        db.execute("delete from taken where key = ? and arrives <= ?", (key, now - rates[0].seconds))
         if ask.hold:
             db.execute(
                 "insert into holds values (?, ?) on conflict (key) do update set until = max(until, excluded.until)",
@@ -132,27 +140,46 @@ class File:
             )
         row = db.execute("select until from holds where key = ?", (key,)).fetchone()
         held = max(0.0, row[0] - now) if row else 0.0
-        ((used, last),) = db.execute("select count(*), max(free) from places where key = ?", (key,))
-        if ask.left is not None and (spent := ask.rate.calls - used - ask.left[0]) > 0:
-            others = [(key, now + ask.left[1], secrets.token_hex(8)) for _ in range(spent)]
-            db.executemany("insert into places values (?, ?, ?)", others)
-            used += spent
-            last = max(last or now, now + ask.left[1])
-        free = ask.rate.calls - ask.least - used
-        names = ask.places(0 if held else max(0, min(ask.want, free)))
-        until = now + ask.rate.seconds + ask.late
-        db.executemany("insert into places values (?, ?, ?)", [(key, until, name) for name in names])
+
+        def used(rate: Rate) -> int:
+            counted = "select count(*) from taken where key = ? and arrives > ?"
+            ((found,),) = db.execute(counted, (key, now - rate.seconds))
+            return int(found)
+
+        if ask.left is not None:
+            # In one limit is enough, as all have to have a place; the longest is most like the service's own.
+            (left, during), longest = ask.left, rates[0]
+            until = now + during - longest.seconds
+            others = [(key, until, secrets.token_hex(8)) for _ in range(longest.calls - used(longest) - left)]
+            db.executemany("insert into taken values (?, ?, ?)", others)
+        taken = [used(rate) for rate in rates]
+        free = [rate.calls - room(rate.calls, ask.leaves) - count for rate, count in zip(rates, taken, strict=True)]
+        names = ask.places(0 if held else max(0, min(ask.want, *free)))
+        db.executemany("insert into taken values (?, ?, ?)", [(key, now + ask.late, name) for name in names])
         wait = 0.0
-        if free <= 0:
-            next_free = db.execute(
-                "select free from places where key = ? order by free limit 1 offset ?", (key, -free)
-            ).fetchone()
-            # What is under way now is free again after the window at the earliest, and is told to be so then.
-            wait = min(next_free[0] - now, ask.rate.seconds) if next_free else ask.rate.seconds
+        for rate, places in zip(rates, free, strict=True):
+            if places <= 0:
+                first = db.execute(
+                    "select arrives from taken where key = ? and arrives > ? order by arrives limit 1 offset ?",
+                    (key, now - rate.seconds, -places),
+                ).fetchone()
+                # What is under way now is free again after the window at the earliest, and is told to be so then.
+                wait = max(wait, min(first[0] - now, 0.0) + rate.seconds if first else rate.seconds)
+        at = min(range(len(rates)), key=lambda index: rates[index].calls - taken[index])
+        ((last,),) = db.execute("select max(arrives) from taken where key = ?", (key,))
         return Answer(
             places=names,
-            used=used + len(names),
+            rate=rates[at],
+            used=taken[at] + len(names),
             wait=wait,
-            full=(until if names else last or now) - now,
+            full=0.0 if last is None else max(0.0, last + rates[0].seconds - now),
             held=held,
         )
+
+    def _rates(self, db: sqlite3.Connection, ask: Ask, now: float) -> list[Rate]:
+        """All limits that processes have asked for not too long ago, the longest first."""
+        asked = [(ask.key, rate.calls, rate.seconds, now + rate.seconds + ask.late) for rate in ask.rates]
+        db.executemany("insert or replace into limits values (?, ?, ?, ?)", asked)
+        db.execute("delete from limits where key = ? and until <= ?", (ask.key, now))
+        found = db.execute("select calls, seconds from limits where key = ? order by seconds desc, calls", (ask.key,))
+        return [Rate(*row) for row in found]

@@ -12,7 +12,7 @@ import attrs
 
 from cfclient.errors import ConfigurationError
 
-__all__ = ["Budget", "Pace", "Rate", "StoreAddress", "Wait", "longest", "max_wait"]
+__all__ = ["Budget", "Pace", "Rate", "StoreAddress", "Wait", "longest", "max_wait", "room"]
 
 
 @attrs.frozen
@@ -25,6 +25,11 @@ class Rate:
     def __str__(self) -> str:
         """For people."""
         return f"{self.calls:,} calls in {self.seconds:g} s"
+
+
+def room(calls: int, leaves: float) -> int:
+    """How many of so many places are to be left free; at least one is there for whoever leaves them."""
+    return min(calls - 1, int(calls * leaves))
 
 
 def _rate(value: Any) -> Any:
@@ -187,7 +192,7 @@ class Pace:
 
     def room(self, rate: Rate) -> int:
         """How many places of this limit bulk work leaves free; at least one is its own."""
-        return min(rate.calls - 1, int(rate.calls * self.bulk_leaves))
+        return room(rate.calls, self.bulk_leaves)
 
     @classmethod
     def of(cls, value: Pace | str | None) -> Pace | None:

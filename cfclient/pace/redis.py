@@ -13,66 +13,91 @@ import anyio
 
 from cfclient.errors import ConfigurationError
 
+from .policy import Rate
 from .shared import Answer, Ask, StoreFailed
 
 __all__ = ["Redis"]
 
-# Keys: places (a sorted set by the time at which each is free), hold, last time.
-# Arguments: calls, least, want, seconds, late, hold, prefix of new places, how many the service says are left (or
-# less than none), for how many seconds, then pairs of place and seconds.
+# Keys: places (a sorted set by the time at which each has arrived at the latest), limits (a sorted set by the time
+# at which each is forgotten), hold, last time.
+# Arguments: want, leaves, late, hold, prefix of new places, how many the service says are left (or less than none),
+# for how many seconds, number of limits, pairs of their calls and seconds, then pairs of place and seconds.
 # Who asks anew, because the answer was lost, asks by the same names: what they were given then is not in the way now.
 _SCRIPT: Final = """
+local function text(number) return string.format('%.6f', number) end
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
-local last = tonumber(redis.call('GET', KEYS[3]) or now)
+local last = tonumber(redis.call('GET', KEYS[4]) or now)
 if now < last then
-  for _, place in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-    redis.call('ZINCRBY', KEYS[1], string.format('%.6f', now - last), place)
+  for _, key in ipairs({KEYS[1], KEYS[2]}) do
+    for _, member in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+      redis.call('ZINCRBY', key, text(now - last), member)
+    end
   end
-  local kept = redis.call('GET', KEYS[2])
-  if kept then redis.call('SET', KEYS[2], string.format('%.6f', tonumber(kept) + now - last)) end
+  local kept = redis.call('GET', KEYS[3])
+  if kept then redis.call('SET', KEYS[3], text(tonumber(kept) + now - last)) end
 end
-local calls, least, want = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local seconds, late, hold = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
-for index = 10, #ARGV, 2 do
-  redis.call('ZADD', KEYS[1], 'XX', string.format('%.6f', now + tonumber(ARGV[index + 1])), ARGV[index])
+local want, leaves, late, hold = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local told = 9 + 2 * tonumber(ARGV[8])
+for index = 9, told - 1, 2 do
+  local until_ = text(now + tonumber(ARGV[index + 1]) + late)
+  redis.call('ZADD', KEYS[2], until_, ARGV[index] .. '/' .. ARGV[index + 1])
 end
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.6f', now))
-local until_ = tonumber(redis.call('GET', KEYS[2]) or 0)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', text(now))
+local limits = {}
+for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
+  local calls, seconds = string.match(member, '(.*)/(.*)')
+  table.insert(limits, {calls = tonumber(calls), seconds = tonumber(seconds)})
+end
+table.sort(limits, function(one, other)
+  if one.seconds == other.seconds then return one.calls < other.calls end
+  return one.seconds > other.seconds
+end)
+local longest = limits[1].seconds
+for index = told, #ARGV, 2 do
+  redis.call('ZADD', KEYS[1], 'XX', text(now + tonumber(ARGV[index + 1])), ARGV[index])
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', text(now - longest))
+local until_ = tonumber(redis.call('GET', KEYS[3]) or 0)
 if hold > 0 and now + hold > until_ then
   until_ = now + hold
-  redis.call('SET', KEYS[2], string.format('%.6f', until_))
+  redis.call('SET', KEYS[3], text(until_))
 end
 local held = math.max(0, until_ - now)
-for index = 1, want do redis.call('ZREM', KEYS[1], ARGV[7] .. index) end
-local used = redis.call('ZCARD', KEYS[1])
-local left, left_for = tonumber(ARGV[8]), tonumber(ARGV[9])
+for index = 1, want do redis.call('ZREM', KEYS[1], ARGV[5] .. index) end
+local function used(limit) return redis.call('ZCOUNT', KEYS[1], '(' .. text(now - limit.seconds), '+inf') end
+local left, left_for = tonumber(ARGV[6]), tonumber(ARGV[7])
 if left >= 0 then
-  for index = 1, calls - used - left do
-    redis.call('ZADD', KEYS[1], string.format('%.6f', now + left_for), ARGV[7] .. 'others:' .. index)
+  for index = 1, limits[1].calls - used(limits[1]) - left do
+    redis.call('ZADD', KEYS[1], text(now + left_for - longest), ARGV[5] .. 'others:' .. index)
   end
-  used = redis.call('ZCARD', KEYS[1])
 end
-local free = calls - least - used
-local granted = 0
-if held == 0 then granted = math.max(0, math.min(want, free)) end
-for index = 1, granted do
-  redis.call('ZADD', KEYS[1], string.format('%.6f', now + seconds + late), ARGV[7] .. index)
+local granted, wait, tightest = want, 0, limits[1]
+for _, limit in ipairs(limits) do
+  limit.used = used(limit)
+  if limit.calls - limit.used < tightest.calls - tightest.used then tightest = limit end
+  local free = limit.calls - math.min(limit.calls - 1, math.floor(limit.calls * leaves)) - limit.used
+  granted = math.max(0, math.min(granted, free))
+  if free <= 0 then
+    local from, before = '(' .. text(now - limit.seconds), string.format('%d', -free)
+    local first = redis.call('ZRANGEBYSCORE', KEYS[1], from, '+inf', 'WITHSCORES', 'LIMIT', before, 1)[2]
+    local seconds = limit.seconds
+    if first then seconds = math.min(seconds, tonumber(first) + seconds - now) end
+    wait = math.max(wait, seconds)
+  end
 end
-local wait = 0
-if free <= 0 then
-  local index = string.format('%d', -free)
-  local next_free = redis.call('ZRANGE', KEYS[1], index, index, 'WITHSCORES')[2]
-  wait = seconds
-  if next_free then wait = math.min(seconds, tonumber(next_free) - now) end
-end
+if held > 0 then granted = 0 end
+for index = 1, granted do redis.call('ZADD', KEYS[1], text(now + late), ARGV[5] .. index) end
 local latest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
 local full = 0
-if latest then full = math.max(0, tonumber(latest) - now) end
-redis.call('SET', KEYS[3], string.format('%.6f', now))
-local keep = math.ceil(math.max(seconds + late, held, full)) + 60
+if latest then full = math.max(0, tonumber(latest) + longest - now) end
+redis.call('SET', KEYS[4], text(now))
+local keep = math.ceil(math.max(longest + late, held, full)) + 60
 for _, key in ipairs(KEYS) do redis.call('EXPIRE', key, keep) end
-return {granted, used + granted, tostring(wait), tostring(full), tostring(held)}
+return {
+  granted, tightest.calls, tostring(tightest.seconds), tightest.used + granted,
+  tostring(wait), tostring(full), tostring(held)
+}
 """
 
 
@@ -112,22 +137,14 @@ class Redis:
         """One script."""
         if self._closed:
             raise StoreFailed(f"{self._shown}: the budget is closed")
-        told: list[str | float] = []
+        numbers: list[str | float] = [len(ask.rates)]
+        for rate in ask.rates:
+            numbers += [rate.calls, float(rate.seconds)]
         for ended in ask.ended:
-            told += [ended.place, max(-1e9, ended.free_in)]
-        keys = [f"{{cfclient:{ask.key}}}:{what}" for what in ("places", "hold", "last")]
+            numbers += [ended.place, max(-1e9, ended.arrives_in)]
+        keys = [f"{{cfclient:{ask.key}}}:{what}" for what in ("taken", "limits", "hold", "last")]
         left = ask.left or (-1, 0.0)
-        arguments = [
-            ask.rate.calls,
-            ask.least,
-            ask.want,
-            ask.rate.seconds,
-            ask.late,
-            ask.hold,
-            f"{ask.names}:",
-            *left,
-            *told,
-        ]
+        arguments = [ask.want, ask.leaves, ask.late, ask.hold, f"{ask.names}:", *left, *numbers]
         try:
             with anyio.fail_after(self._timeout):
                 try:
@@ -139,9 +156,10 @@ class Redis:
         except (*self._errors, TimeoutError) as error:
             # Its frames hold the address with its password.
             raise StoreFailed(f"{self._shown}: {type(error).__name__}: {error}") from None
-        granted, used, wait, full, held = answer
+        granted, calls, seconds, used, wait, full, held = answer
         return Answer(
             places=ask.places(granted),
+            rate=Rate(calls, float(seconds)),
             used=used,
             wait=float(wait),
             full=float(full),

@@ -2,6 +2,8 @@
 
 1. A place is taken in one atomic step, until its exchange must have arrived whatever becomes of this process;
    the end of the exchange shortens that. So a process that is killed gives its places back by and by.
+   The store keeps when each exchange arrives at the latest, and the limits that are asked for: each of these holds
+   for all processes until nobody has asked for it for as long as it lasts.
 2. Times go to and from a store as seconds from now, so that only the store's own clock counts.
 3. One call of each class asks the store at a time, for itself and for those behind it.
 4. Where the store cannot be reached, every call fails, or a part of the limit is left to each process, and
@@ -49,10 +51,10 @@ class StoreFailed(Exception):
 
 @attrs.frozen
 class Ended:
-    """A place whose exchange has ended: it is free in so many seconds from now."""
+    """A place whose exchange has ended: it arrives in so many seconds from now at the latest; never is -math.inf."""
 
     place: str
-    free_in: float
+    arrives_in: float
 
 
 @attrs.frozen(kw_only=True)
@@ -60,13 +62,14 @@ class Ask:
     """One step of a store."""
 
     key: str
-    rate: Rate
-    #: how many places are wanted, and how many have to be left free
+    #: the limits that this process keeps to
+    rates: tuple[Rate, ...]
+    #: how many places are wanted, and the part of each limit that has to be left free
     want: int = 0
-    least: int = 0
+    leaves: float = 0.0
     #: what the places are called, chosen by who asks: whoever has no answer can give them back all the same
     names: str = attrs.field(factory=lambda: secrets.token_hex(8))
-    #: how long a place lasts at most beyond the window, where its end is never told
+    #: how long an exchange may take at most, where its end is never told
     late: float = 60.0
     ended: tuple[Ended, ...] = ()
     #: the service holds everything back for so long
@@ -84,10 +87,12 @@ class Answer:
     """What became of it."""
 
     places: tuple[str, ...]
+    #: the limit that has the fewest places left, and how many of it are taken
+    rate: Rate
     used: int
     #: seconds until the next place that is wanted, or any, may be free
     wait: float
-    #: seconds until all are, as far as it is known
+    #: seconds until all are, of all limits, as far as it is known
     full: float
     held: float
 
@@ -165,21 +170,26 @@ class Shared:
     reached, it is what is left.
     """
 
-    def __init__(self, reach: Reach, key: str, rate: Rate, pace: Pace, window: Window) -> None:
+    def __init__(self, reach: Reach, key: str, pace: Pace, window: Window) -> None:
         self.window = window
         self._reach = reach
         self._key = key
-        self._rate = rate
         self._pace = pace
+        self._said: Rate | None = None
         self._turns = anyio.Lock(), anyio.Lock()
         self._ready: tuple[deque[str], deque[str]] = deque(), deque()
-        # What the store is to be told: places and when they are free, on the event loop's clock.
+        # What the store is to be told: places and when they have arrived, on the event loop's clock.
         self._ended: list[tuple[str, float]] = []
         self._hold = -math.inf
         #: the end of the hold that the store knows of
         self._told = -math.inf
         self._left: tuple[int, float] | None = None
         self._flushing = False
+
+    @property
+    def rate(self) -> Rate:
+        """The limit that has the fewest places left: another process may have asked for it."""
+        return self._said or self.window.rate
 
     @property
     def idle(self) -> bool:
@@ -190,7 +200,7 @@ class Shared:
     def _news(self) -> bool:
         return bool(self._ended or self._left or self._hold > self._told)
 
-    async def step(self, want: int = 0, least: int = 0) -> Answer:
+    async def step(self, want: int = 0, leaves: float = 0.0) -> Answer:
         """One step of the store, with all that it has to be told."""
         now = anyio.current_time()
         if not self._reach.due(now):
@@ -200,9 +210,9 @@ class Shared:
         hold = self._hold
         ask = Ask(
             key=self._key,
-            rate=self._rate,
+            rates=self.window.rates,
             want=want,
-            least=least,
+            leaves=leaves,
             late=self._pace.late,
             ended=tuple(Ended(place, at - now) for place, at in ended),
             hold=max(0.0, hold - now),
@@ -215,8 +225,9 @@ class Shared:
             unknown = [(place, -math.inf) for place in ask.places(want)]
             self._ended = (ended + unknown + self._ended)[-_MOST_ENDED:]
             self._left = self._left or left
+            self._said = None
             raise
-        self._told = hold
+        self._told, self._said = hold, answer.rate
         if answer.held:
             self.window.hold(answer.held)
         return answer
@@ -269,7 +280,7 @@ class Shared:
         """What the store says; None where it cannot be reached, or is left alone."""
         behind = self._turns[bulk].statistics().tasks_waiting
         with suppress(StoreFailed):
-            return await self.step(min(_BATCH, behind + 1), self._pace.room(self._rate) if bulk else 0)
+            return await self.step(min(_BATCH, behind + 1), self._pace.bulk_leaves if bulk else 0.0)
         return None
 
     def _without(self) -> float:
@@ -277,15 +288,14 @@ class Shared:
         store = self._pace.store
         if store is None or store.share is None:
             raise ConnectionFailed("the shared budget cannot be reached", maybe_carried_out=False)
-        # Those that stand here have a place of the window already, and have not gone.
-        if self.window.used() - self.window.parked < max(1, int(self._rate.calls * store.share)):
+        if self.window.has_of_share(store.share):
             return 0.0
         return min(self._reach.wait(anyio.current_time()), max(0.01, self.window.refills()[0]))
 
     def end(self, place: str | None, late: float = 0.0) -> None:
         """The exchange has ended; the store is told with the next step."""
         if place is not None:
-            self._ended.append((place, anyio.current_time() + self._rate.seconds + late))
+            self._ended.append((place, anyio.current_time() + late))
 
     def unused(self, place: str | None) -> None:
         """The place was not needed."""

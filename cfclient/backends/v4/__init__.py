@@ -79,12 +79,19 @@ HANDLERS: Final[Mapping[type[Action[Any]], _Handler]] = types.MappingProxyType(
     }
 )
 
+#: the windows that these count in; all others in "api" alone
+WINDOWS: Final[Mapping[type[Action[Any]], frozenset[str]]] = types.MappingProxyType(
+    {kind: frozenset({"api", "graphql"}) for kind in (act.Stats, act.ZoneIps)}
+)
+
 
 class V4:
     """Today's Cloudflare, for one account or token, over any `Http`."""
 
     #: the codes with which an exact duplicate of a record is refused, so that a create in doubt can be asked again
     refuses_duplicates: Final = DUPLICATE
+    #: the windows that some actions count in, beside the usual one
+    windows: Final = WINDOWS
 
     def __init__(
         self,
