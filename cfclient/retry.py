@@ -24,7 +24,7 @@ import enum
 import logging
 import random
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final, Literal, Protocol, TypeAlias, TypeVar, cast
 
@@ -285,12 +285,12 @@ class Holds:
         """Whether `over` waits; otherwise calls do so in the lines of their budget."""
         return self._budget is None
 
-    def left(self, account: str, windows: Set[str] = _API) -> float:
+    def left(self, account: str, windows: frozenset[str] = _API) -> float:
         """Seconds for which this account is still held back in any of these windows."""
         until = [self.until[account, window] for window in windows if (account, window) in self.until]
         return max(0.0, max(until) - anyio.current_time()) if until else 0.0
 
-    async def over(self, account: str, windows: Set[str], patience: float, action: Action[Any]) -> float:
+    async def over(self, account: str, windows: frozenset[str], patience: float, action: Action[Any]) -> float:
         """Waits until it is over, and returns for how long; raises at once where that is too long."""
         waited = 0.0
         while (left := self.left(account, windows)) > 0:
@@ -311,7 +311,7 @@ class _Call:
 
     action: Action[Any]
     #: the windows that it counts in, as far as it is known
-    windows: Set[str] = _API
+    windows: frozenset[str] = _API
     #: how many attempts it made
     number: int = 0
     #: whether one of them may have been carried out, and no answer said so
@@ -348,7 +348,7 @@ class _Retrying:
         #: the service's codes for an exact duplicate of a record; none where it may accept one
         self._duplicate: frozenset[int] = getattr(backend, "refuses_duplicates", frozenset())
         #: the windows that actions count in, where there are more than the usual one
-        self._windows: Mapping[type[Action[Any]], Set[str]] = getattr(backend, "windows", {})
+        self._windows: Mapping[type[Action[Any]], frozenset[str]] = getattr(backend, "windows", {})
 
     def __repr__(self) -> str:
         """What is asked again."""
