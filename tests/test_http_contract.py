@@ -298,8 +298,13 @@ async def test_a_failure_after_the_request_left(kind: str, script: Script) -> No
     """It may have been carried out; the connection is closed, and the next exchange is another one's."""
     times = Timeouts(read=0.2 if script is silent else 1, total=0.4)
     async with listen(script) as server, adapter(kind, times=times) as http:
-        with anyio.fail_after(20), pytest.raises(ConnectionFailed) as caught:
-            await http.exchange(post(server.url))
+        with anyio.fail_after(20):
+            while True:
+                with pytest.raises(ConnectionFailed) as caught:
+                    await http.exchange(post(server.url))
+                # On a machine that stands still for a moment the time may be over before there is a connection.
+                if "no connection" not in str(caught.value):
+                    break
 
         await server.deserted()
         assert caught.value.maybe_carried_out
