@@ -57,6 +57,11 @@ class _Limit:
         self._back = back
         self._gone = 0
 
+    def places(self, leaves: float) -> int:
+        """How many there are for who leaves this part of them free."""
+        calls = self.rate.calls
+        return calls - room(calls, leaves) if leaves else calls
+
     def out(self, now: float) -> int:
         """How many of them are taken."""
         back, gone, end = self._back, self._gone, len(self._back)
@@ -193,17 +198,13 @@ class Window:
 
     def _has(self, now: float, leaves: float) -> bool:
         """Whether every limit has a place, and more than are to be left."""
-        for limit in self._limits:
-            calls = limit.rate.calls
-            if self.under_way + limit.out(now) >= (calls - room(calls, leaves) if leaves else calls):
-                return False
-        return True
+        return all(self.under_way + limit.out(now) < limit.places(leaves) for limit in self._limits)
 
     def estimate(self, behind: int, leaves: float = 0.0) -> float:
         """The seconds, or a few less, until a call has its turn that stands behind so many."""
         now = at = anyio.current_time()
         for limit in self._limits:
-            places = limit.rate.calls - room(limit.rate.calls, leaves)
+            places = limit.places(leaves)
             needed = self.under_way + limit.out(now) - places + behind + 1
             if needed > 0:
                 when = limit.when(needed)
@@ -271,7 +272,7 @@ class Window:
         now = at = anyio.current_time()
         leaves = next(iter(self._lines[bulk])).leaves
         for limit in self._limits:
-            needed = self.under_way + limit.out(now) - limit.rate.calls + room(limit.rate.calls, leaves) + 1
+            needed = self.under_way + limit.out(now) - limit.places(leaves) + 1
             if needed > 0:
                 when = limit.when(needed)
                 at = max(at, math.inf if when is None else when)
