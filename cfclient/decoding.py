@@ -13,7 +13,7 @@ import msgspec
 
 from .bounds import DEFAULT, Bounds, Excess, check_items, check_size, too_deep
 
-__all__ = ["NOT_JSON", "decoded"]
+__all__ = ["NOT_JSON", "count_keys", "decoded"]
 
 #: what msgspec raises at bytes that are no JSON
 NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -30,15 +30,15 @@ def decoded(body: bytes, bounds: Bounds = DEFAULT) -> Any:
         data = msgspec.json.decode(body)
     except RecursionError:
         raise Excess(too_deep(bounds)) from None
-    keys = _measured(data, bounds)
+    keys = count_keys(data, bounds)
     # Outside of strings a colon stands behind a key, so more colons than keys are keys that come twice.
     if body.count(b":") != keys and _STRING.sub(b"", body).count(b":") != keys:
         raise Excess("a key comes twice in one object")
     return data
 
 
-def _measured(data: Any, bounds: Bounds) -> int:
-    """How many keys there are, level by level, so that no nesting is too deep for the counting itself."""
+def count_keys(data: Any, bounds: Bounds) -> int:
+    """How many keys there are; raises `Excess`. Level by level, so no nesting is too deep for the counting itself."""
     keys = 0
     level = [data] if type(data) in {dict, list} else []
     for _ in range(bounds.depth):

@@ -6,7 +6,7 @@
 `backends/v1.py` uses the one half, `gateway.py` the other, so that one law proves both at once:
 `parse(form(a)) == a` and `read(a, write(a, x)) == x`.
 
-A page of records, where nearly all bytes are, goes from JSON straight into its classes (msgspec).
+A page of records, where nearly all bytes are, goes from JSON straight into its classes (`rows.py`).
 Every other reply, and every page that the fast way refuses, goes through cattrs: it tolerates more,
 and it can say which field is wrong.
 The echo of the request that some replies carry, key included, is never looked at.
@@ -32,6 +32,7 @@ from .decoding import NOT_JSON, decoded
 from .errors import ApiError, InvalidInput, UnexpectedAnswer, refusal
 from .plain import WHOLE, Mismatch, explained, structure, to_str, unstructure
 from .replies import excerpt, hidden, is_transient, no_json
+from .rows import page_of_records
 
 __all__ = ["encode", "form", "hidden", "pairs", "parse", "raw", "read", "write", "write_error"]
 
@@ -92,18 +93,6 @@ def parse(parameters: Mapping[str, str]) -> Action[Any]:
 # -- The reply: what it says -------------------------------------------------------------------------
 
 
-class _Recs(msgspec.Struct):
-    recs: models.Page[models.Record] | None = None
-
-
-class _RecordsReply(msgspec.Struct):
-    result: str | None = None
-    response: _Recs | None = None
-
-
-_records_page = msgspec.json.Decoder(_RecordsReply, strict=False)
-
-
 def read(action: Action[T], body: bytes, *, status: int = 200, hide: Iterable[str] = (), bounds: Bounds = DEFAULT) -> T:
     """The answer in this reply.
 
@@ -120,18 +109,11 @@ def read(action: Action[T], body: bytes, *, status: int = 200, hide: Iterable[st
     """
     if type(action) is act.RecLoadAll and len(body) <= bounds.size:
         try:
-            if not body.isascii():
-                body.decode()  # msgspec passes over keys that it does not know, spoilt ones among them
-            reply = _records_page.decode(body)
-        except NOT_JSON:
-            pass  # the tolerant way below decides, and finds the words
-        else:
-            if reply.result == "success" and reply.response is not None and reply.response.recs is not None:
-                page = reply.response.recs
-                # An id twice in one record would be two records in one; the way below looks at every key. Of another
-                # key that comes twice the last one holds: to count each would double the time for every page.
-                if len(page.objs) <= bounds.items and body.count(b'"rec_id"') == len(page.objs):
-                    return cast("T", page)
+            page = page_of_records(body, bounds)
+        except Excess as error:
+            raise UnexpectedAnswer(f"{action.wire_name}: {error}", status=status) from None
+        if page is not None:
+            return cast("T", page)
     data = raw(action, body, status=status, hide=hide, bounds=bounds)
     try:
         return cast("T", _CODECS[type(action)].read(action, data))

@@ -27,6 +27,7 @@ FLOORS: dict[str, int] = {
     "replies": 2,
     "bounds": 2,
     "decoding": 3,
+    "rows": 4,
     "shapes": 2,
     "loops": 2,
     "asgi": 0,

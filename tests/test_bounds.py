@@ -115,16 +115,6 @@ def test_a_page_is_bounded_too() -> None:
         wire.read(RecLoadAll("example.com"), page(f'{{{RECORD},"rec_id":"2"}}'))
 
 
-def test_an_id_in_a_text_costs_nothing_but_time() -> None:
-    """What looks like a second id in a record's content is content."""
-    content = json.dumps('v=spf1 "rec_id" "rec_id":')
-    (record,) = wire.read(
-        RecLoadAll("example.com"), page(f'{{"rec_id":"1","name":"a","type":"TXT","content":{content}}}')
-    ).objs
-
-    assert 'v=spf1 "rec_id" "rec_id":' == record.content
-
-
 # -- version 4 -----------------------------------------------------------------------------------------
 
 
