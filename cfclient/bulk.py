@@ -7,10 +7,11 @@ What is asked here, and by the source of the actions, is bulk work: it leaves ro
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
+import math
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from operator import length_hint
-from typing import Generic, TypeVar, cast
+from typing import Any, Final, Generic, TypeVar, cast
 
 import anyio
 import attrs
@@ -27,6 +28,8 @@ __all__ = ["Outcome", "Outcomes", "perform_all", "stream_all"]
 T = TypeVar("T")
 
 Actions = Iterable[Action[T]] | AsyncIterable[Action[T]]
+
+_END: Final[Any] = object()
 
 
 @attrs.frozen(kw_only=True)
@@ -68,23 +71,25 @@ class Outcomes(AsyncIterator[Outcome[T]]):
 
     async def __anext__(self) -> Outcome[T]:
         """The next outcome."""
-        async with self._turn:
-            return await self._following()
-
-    async def _following(self) -> Outcome[T]:
-        while self._next not in self._early:
-            try:
-                outcome = await self._receive.receive()
-            except anyio.EndOfStream:
-                raise StopAsyncIteration from None
-            except anyio.ClosedResourceError:
-                raise MisusedClient("the block that performed the actions was left: no outcome is kept") from None
-            # Unordered, whatever comes is the next one.
-            self._early[outcome.index if self._ordered else self._next] = outcome
-        outcome = self._early.pop(self._next)
-        self._next += 1
+        outcome = await self._in_order() if self._ordered else await self._received()
         self._places.release()
         return outcome
+
+    async def _in_order(self) -> Outcome[T]:
+        async with self._turn:
+            while self._next not in self._early:
+                outcome = await self._received()
+                self._early[outcome.index] = outcome
+            self._next += 1
+            return self._early.pop(self._next - 1)
+
+    async def _received(self) -> Outcome[T]:
+        try:
+            return await self._receive.receive()
+        except anyio.EndOfStream:
+            raise StopAsyncIteration from None
+        except anyio.ClosedResourceError:
+            raise MisusedClient("the block that performed the actions was left: no outcome is kept") from None
 
 
 class _Job(Generic[T]):
@@ -92,9 +97,14 @@ class _Job(Generic[T]):
 
     def __init__(self, backend: Backend, actions: Actions[T], places: anyio.Semaphore, *, stop_on_error: bool) -> None:
         self._backend = backend
+        self._now: Iterator[Action[T]] = iter(())
+        self._later: AsyncIterator[Action[T]] | None = None
         # Not a generator of ours: one that is left half-way would be closed by the garbage collector.
         try:
-            self._source = aiter(actions) if isinstance(actions, AsyncIterable) else iter(actions)
+            if isinstance(actions, AsyncIterable):
+                self._later = aiter(actions)
+            else:
+                self._now = iter(actions)
         except TypeError:
             raise InvalidInput.of("actions", actions, "an iterable of actions, or an asynchronous one") from None
         self._turn = anyio.Lock(fast_acquire=True)
@@ -104,19 +114,19 @@ class _Job(Generic[T]):
         self._stopped = False
 
     async def _take(self) -> tuple[int, Action[T]] | None:
-        """The next action with its number; one worker at a time asks the source."""
-        async with self._turn:
-            # A place is given back when its outcome is taken, so that ordered outcomes cannot pile up.
-            await self._places.acquire()
-            if self._stopped:
-                return None
-            try:
-                action = await anext(self._source) if isinstance(self._source, AsyncIterator) else next(self._source)
-            except (StopIteration, StopAsyncIteration):
-                self._stopped = True
-                return None
-            self._taken += 1
-            return self._taken - 1, action
+        """The next action with its number."""
+        # A place is given back when its outcome is taken, so that outcomes cannot pile up.
+        await self._places.acquire()
+        if self._later is None:
+            action = _END if self._stopped else next(self._now, _END)
+        else:
+            async with self._turn:  # one worker at a time asks an asynchronous source
+                action = _END if self._stopped else await anext(self._later, _END)
+        if action is _END:
+            self._stopped = True
+            return None
+        self._taken += 1
+        return self._taken - 1, action
 
     async def _outcome(self, index: int, action: Action[T]) -> Outcome[T]:
         try:
@@ -130,7 +140,7 @@ class _Job(Generic[T]):
         async with send:
             while (taken := await self._take()) is not None:
                 # No local holds an outcome: it would live on here until the next one is there.
-                await send.send(await self._outcome(*taken))
+                send.send_nowait(await self._outcome(*taken))
 
 
 @asynccontextmanager
@@ -157,7 +167,8 @@ async def stream_all(
     integer("concurrency", concurrency, 1)
     places = anyio.Semaphore(2 * concurrency, fast_acquire=True)
     job: _Job[T] = _Job(backend, actions, places, stop_on_error=stop_on_error)
-    send, receive = anyio.create_memory_object_stream[Outcome[T]](concurrency)
+    # The places bound it.
+    send, receive = anyio.create_memory_object_stream[Outcome[T]](math.inf)
     async with receive, tasks_beside() as tasks:
         with send:
             # No more workers than actions, as far as one can see how many those are.
