@@ -5,6 +5,7 @@ And a block that runs tasks gives back what its own body raises, bare.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final, cast
@@ -27,6 +28,10 @@ _run: RunVar[object] = RunVar("cfclient_run")
 
 
 def _current_run() -> object:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        pass  # trio, or none
     try:
         return _run.get()
     except NoEventLoopError:

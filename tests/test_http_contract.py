@@ -311,6 +311,20 @@ async def test_a_failure_after_the_request_left(kind: str, script: Script) -> No
         assert "unforeseen" not in str(caught.value)
 
 
+async def test_what_comes_before_the_head_and_behind_the_body_is_no_header(kind: str) -> None:
+    """An interim answer and a trailer are read and let go; a header that comes twice is one."""
+    answer = (
+        b"HTTP/1.1 103 Early Hints\r\nx-early: 1\r\n\r\n"
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\nx-two: a\r\nx-two: b\r\n\r\n"
+        b"2\r\nok\r\n0\r\ncontent-encoding: gzip\r\n\r\n"
+    )
+    async with listen(raw(answer)) as server, adapter(kind) as http:
+        reply = await http.exchange(post(server.url))
+
+    assert (200, b"ok", "a, b") == (reply.status, reply.body, reply.headers["x-two"])
+    assert {"x-early", "content-encoding"}.isdisjoint(reply.headers)
+
+
 @only(["lanes", "pycurl"])
 async def test_a_length_that_is_too_short_ends_the_answer_there(kind: str) -> None:
     """What follows is not taken for the answer to the next request; to aiohttp the whole answer is none."""

@@ -81,8 +81,8 @@ class Aiohttp(Pooled[aiohttp.ClientSession]):
             connector=_Connector(limit=self.limit, ssl=self._verify or True, keepalive_timeout=4.0),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
-                total=None,
-                sock_connect=min(self.times.connect, 1e6),  # aiohttp cannot count to infinity
+                total=min(self.times.total, 1e6),  # aiohttp cannot count to infinity
+                sock_connect=min(self.times.connect, 1e6),
                 sock_read=min(self.times.read, 1e6),
             ),
             trust_env=self._trust_env,
@@ -124,8 +124,14 @@ def _words(error: Exception) -> str:
 
 
 def _look(error: Exception) -> tuple[str, bool | None] | None:
-    """A closer look: what yarl cannot read, and headers that hold a line break, are bare ValueErrors."""
-    return ("the request cannot be written as HTTP", False) if type(error) is ValueError else None
+    """A closer look at bare errors: what yarl cannot read, headers that hold a line break, the total of the session."""
+    return _BARE.get(type(error))
+
+
+_BARE: Final[dict[type[Exception], tuple[str, bool | None]]] = {
+    ValueError: ("the request cannot be written as HTTP", False),
+    TimeoutError: ("no complete answer in time", True),
+}
 
 
 _NEVER_LEFT: Final = ("cannot connect", False)

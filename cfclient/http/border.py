@@ -153,7 +153,7 @@ async def answered(
     send: Callable[[Request], Awaitable[Reply]],
     sent: Callable[[], bool],
     request: Request,
-    total: float,
+    total: float | None,
     meanings: Meanings,
 ) -> Reply:
     """The one border: beyond it there are no errors of the library, and no traceback through it.
@@ -162,12 +162,14 @@ async def answered(
         send: sends the request and reads its reply.
         sent: whether the request may have left whole, asked where time ran out.
         request: what is sent.
-        total: in how many seconds.
+        total: in how many seconds; None where the library sees to that.
         meanings: what the library's errors mean.
     """
     handled = sys.exception()  # what the caller is handling just now is the caller's, traceback and all
     mark = _exchanging.set(True)
     try:
+        if total is None:
+            return await send(request)
         with anyio.move_on_after(total):
             return await send(request)
     except CloudflareError as error:

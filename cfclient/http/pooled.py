@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from abc import ABC, abstractmethod
+from functools import partial
 from types import TracebackType
 from typing import ClassVar, Generic, Self, TypeVar
 
@@ -69,7 +70,7 @@ class Pooled(ABC, Generic[C]):
 
     @abstractmethod
     async def send(self, client: C, request: Request) -> Reply:
-        """The reply, in the library's own errors."""
+        """The reply, in the library's own errors; over a client of the adapter's own in `times.total` seconds."""
         ...
 
     async def exchange(self, request: Request, /) -> Reply:
@@ -86,14 +87,14 @@ class Pooled(ABC, Generic[C]):
         try:
             await turn(self._gate)
             try:
-                self._check()  # it may have been closed during the wait
+                self._home.check_open()  # it may have been closed during the wait
                 if self._client is None:
                     self._client = self.opened()
                 client = self._client
                 departed()  # the library does not say when
-                return await answered(
-                    lambda request: self.send(client, request), _perhaps, request, self.times.total, self.meanings
-                )
+                # What is the user's may have other limits, or none.
+                total = self.times.total if self._borrowed else None
+                return await answered(partial(self.send, client), _perhaps, request, total, self.meanings)
             finally:
                 self._gate.release()
         finally:

@@ -21,10 +21,11 @@ from typing import Any, Final, cast
 
 import pycurl
 
-from cfclient.errors import CloudflareError
+from cfclient.bounds import too_large
+from cfclient.errors import UnexpectedAnswer
 from cfclient.http import Reply, Request
 
-from .border import ACCEPT, BadEncoding, Body, Meanings, Timeouts
+from .border import ACCEPT, Body, Meanings, Timeouts
 from .environment import login, proxy
 from .pooled import Pooled
 
@@ -148,20 +149,7 @@ def _milliseconds(seconds: float) -> int:
 class _Handle:
     """A handle of curl's for one exchange after the other, and what it is just taking in."""
 
-    __slots__ = (
-        "_body",
-        "_complete",
-        "_failure",
-        "_headers",
-        "_limit",
-        "_lines",
-        "_opened",
-        "_rest",
-        "_sockets",
-        "curl",
-        "form",
-        "soiled",
-    )
+    __slots__ = ("_headers", "_limit", "_lines", "_opened", "_pieces", "_rest", "_sockets", "curl", "form", "soiled")
 
     def __init__(self, curl: pycurl.Curl, sockets: dict[int, int]) -> None:
         self.curl = curl
@@ -171,17 +159,16 @@ class _Handle:
         self._sockets = sockets
         self._opened: list[int] = []
         self._headers: dict[str, str] | None = None
-        self._lines: list[bytes] = []
-        self._complete = False
-        self._body: Body | None = None
-        self._failure: Exception | None = None
         self._rest = b""
         self._limit = 0
+        # Lists take in what comes without a step of Python; curl sees to it that it is not too much.
+        self._lines: list[bytes] = []
+        self._pieces: list[bytes] = []
         curl.setopt(pycurl.SOCKOPTFUNCTION, self._open)
         curl.setopt(pycurl.PREREQFUNCTION, self._begin)
         curl.setopt(pycurl.READFUNCTION, self._give)
-        curl.setopt(pycurl.HEADERFUNCTION, self._take_line)
-        curl.setopt(pycurl.WRITEFUNCTION, self._take)
+        curl.setopt(pycurl.HEADERFUNCTION, self._lines.append)
+        curl.setopt(pycurl.WRITEFUNCTION, self._pieces.append)
 
     def prepare(self, request: Request) -> None:
         """Sets what is to be sent."""
@@ -198,7 +185,9 @@ class _Handle:
         if request.body:
             curl.setopt(pycurl.POSTFIELDSIZE_LARGE, len(request.body))
         self._rest = request.body
-        self._limit = request.max_reply
+        if request.max_reply != self._limit:
+            curl.setopt(pycurl.MAXFILESIZE_LARGE, request.max_reply)
+            self._limit = request.max_reply
         self.soiled = False
 
     def wear(self, headers: Any) -> None:
@@ -231,50 +220,41 @@ class _Handle:
         piece, self._rest = self._rest[:size], self._rest[size:]
         return piece
 
-    def _take_line(self, line: bytes) -> None:
-        if line.startswith(b"HTTP/"):
-            self._lines.clear()  # what came before was interim, as 100 Continue is
-        elif not line.strip():
-            self._complete = True
-        self._lines.append(line)
-
-    def _take(self, piece: bytes) -> int | None:
-        # Here nothing may be raised: PycURL would print it. Another number than that of the bytes ends the transfer.
-        try:
-            if self._body is None:
-                self._body = Body(self._head().get("content-encoding", ""), self._limit)
-            self._body.add(piece)
-        except (CloudflareError, BadEncoding) as failure:
-            self._failure = failure
-            return 0
-        return None
-
-    def _head(self) -> dict[str, str]:
-        headers: dict[str, str] = {}
-        for line in self._lines:
-            name, colon, value = line.decode("latin-1").partition(":")
-            if colon:
-                name, value = name.lower(), value.strip()
-                headers[name] = f"{headers[name]}, {value}" if name in headers else value
-        return headers
-
     def reply(self) -> Reply:
         """What came, once the transfer is done; the handle keeps nothing of it."""
-        headers, body, complete = self._head(), self._body, self._complete
+        headers, whole = _head(self._lines), b"".join(self._pieces)
         self._lines.clear()
-        self._body, self._rest, self._complete = None, b"", False
+        self._pieces.clear()
+        self._rest = b""
         # curl is content with an answer that ends in its headers, and of two lengths takes the last.
-        if not complete or not headers.get("content-length", "0").isdecimal():
+        if headers is None or not headers.get("content-length", "0").isdecimal():
             raise CurlError(pycurl.E_FTP_WEIRD_SERVER_REPLY, "", sent=True)
-        whole = b"" if body is None else body.whole()
-        return Reply(status=self.curl.getinfo(pycurl.RESPONSE_CODE), headers=headers, body=whole)
+        body = Body(headers.get("content-encoding", ""), self._limit)
+        body.add(whole)
+        return Reply(status=self.curl.getinfo(pycurl.RESPONSE_CODE), headers=headers, body=body.whole())
 
     def failed(self, error: pycurl.error) -> Exception:
         """What is to be raised instead."""
-        if self._failure is not None:
-            return self._failure
         code, text, *_ = cast("tuple[Any, ...]", error.args)
+        if code == pycurl.E_FILESIZE_EXCEEDED:
+            return UnexpectedAnswer(too_large(self._limit))
         return CurlError(code, text, sent=self.curl.getinfo(pycurl.REQUEST_SIZE) > 0)
+
+
+def _head(lines: list[bytes]) -> dict[str, str] | None:
+    """The last head among these lines; None where its end is missing."""
+    headers: dict[str, str] = {}
+    complete = False
+    for line in lines:
+        if line.startswith(b"HTTP/"):
+            headers, complete = {}, False  # what came before was interim, as 100 Continue is
+        elif not line.strip():
+            complete = True
+        elif not complete:  # else it is a trailer
+            name, _, value = line.decode("latin-1").partition(":")
+            name, value = name.lower(), value.strip()
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers if complete else None
 
 
 def _port(file: int) -> int:
