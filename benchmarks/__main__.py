@@ -55,8 +55,12 @@ def _fast_server() -> Iterator[int]:
 
 
 def bulk(rounds: int) -> str:
-    """Undecoded requests, small ones and pages of 98 KB, with 1 to 6,000 in flight."""
-    names = (*OURS, "httpx", "httpx2", "aiohttp", "asyncio")
+    """Undecoded requests, small ones and pages of 98 KB, with 1 to 6,000 in flight.
+
+    cfclient has its default of 32 connections, for which the others wait in line, and again 100, as aiohttp has.
+    """
+    names = (*OURS, "httpx", "httpx2", "aiohttp", "pycurl", "asyncio")
+    wider = tuple(f"{name}, 100 connections" for name in OURS)
     parts = []
     for work, numbers in (("small", 2000), ("page", 1000)):
         rows: list[tuple[object, ...]] = []
@@ -64,14 +68,14 @@ def bulk(rounds: int) -> str:
         with _fast_server() as port:
             for in_flight in (1, 20, 100, 500, 1000):
                 number = 300 if in_flight == 1 else max(numbers, in_flight)
-                bench = Bench(_peers(work, names, port, number, in_flight), rounds)
+                bench = Bench(_peers(work, names + wider * (in_flight >= 100), port, number, in_flight), rounds)
                 if in_flight == 20:
                     at_20 = bench
-                for name in names:
+                for name in bench.runs:
                     middle = partial(bench.median, name)
                     own = ""
                     if at_20 is not None:
-                        own = f"{middle('cpu_us') / at_20.median(name, 'cpu_us'):.2f}"
+                        own = f"{middle('cpu_us') / at_20.median(name.partition(',')[0], 'cpu_us'):.2f}"
                     rows.append(
                         (
                             in_flight,
@@ -132,7 +136,7 @@ _AUDIT_LIMITS = {
 
 def audit(rounds: int) -> str:
     """300 zones read whole, a page of 180 records and the settings of each, 50 zones at once."""
-    names = (*OURS, "httpx", "httpx2", "aiohttp", "sdk", "asyncio")
+    names = (*OURS, "httpx", "httpx2", "aiohttp", "pycurl", "sdk", "asyncio", "least")
     with served() as port:
         peers = _peers("audit", names, port, 300, 50)
         if sys.version_info < (3, 12):
@@ -166,14 +170,14 @@ _LATENCY_LIMITS = {"cfclient": 80.0, "cfclient+aiohttp": 92.0, "cfclient+pycurl"
 
 
 def latency(rounds: int) -> str:
-    """600 small calls at 50 ms each, 50 at once, as a share of the ideal of 0.6 s."""
-    names = (*OURS, "httpx", "httpx2", "aiohttp", "asyncio")
+    """600 small calls at 50 ms each, 50 at once over as many connections, as a share of the ideal of 0.6 s."""
+    names = (*(f"{name}, 50 connections" for name in OURS), "httpx", "httpx2", "aiohttp", "pycurl", "asyncio")
     with served("--latency", "50") as port:
         bench = Bench(_peers("small", names, port, 600, 50), rounds)
     rows = []
     for name in names:
         shares = [100 * 0.6 / run["wall"] for run in bench.runs[name]]
-        least = _LATENCY_LIMITS.get(name)
+        least = _LATENCY_LIMITS.get(name.partition(",")[0])
         verdict = "" if least is None else _verdict(statistics.median(shares), least, at_least=True)
         rows.append((name, spread(shares), verdict))
     return table(("peer", "share of the ideal, %", "verdict"), rows)

@@ -16,8 +16,9 @@ import sys
 import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from io import BytesIO
+from typing import Any, Protocol, cast
 from urllib.parse import urlencode
 
 from benchmarks.measure import cpu_seconds, peak_mib, percentile
@@ -50,13 +51,13 @@ class _Dicts:
     """`json` and dicts over anything that posts."""
 
     def __init__(self, post: Posting) -> None:
-        self._post = post
+        self.post = post
 
     async def fetch(self, body: bytes, path: str) -> int:
-        return len(await self._post(body, path))
+        return len(await self.post(body, path))
 
     async def _call(self, action: str, **parameters: object) -> dict[str, Any]:
-        data: dict[str, Any] = json.loads(await self._post(form(action, **parameters), "api_json.html"))
+        data: dict[str, Any] = json.loads(await self.post(form(action, **parameters), "api_json.html"))
         if data["result"] != "success":
             raise RuntimeError(data["msg"])
         response: dict[str, Any] = data["response"]
@@ -162,6 +163,61 @@ async def with_asyncio(base: str, context: ssl.SSLContext | None) -> AsyncIterat
 
 
 @asynccontextmanager
+async def with_pycurl(base: str, context: ssl.SSLContext | None) -> AsyncIterator[Peer]:
+    """PycURL's own `AsyncCurlMulti`, each request on a handle that is kept."""
+    # Not an import: the type checkers' stub of it is of an older version than its AsyncCurlMulti.
+    pycurl: Any = importlib.import_module("pycurl")
+    idle: list[Any] = []
+
+    def made() -> Any:
+        handle = pycurl.Curl()
+        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in HEADERS.items()])
+        if context:
+            handle.setopt(pycurl.CAINFO, sys.argv[6])
+        return handle
+
+    async with pycurl.AsyncCurlMulti() as multi:
+
+        async def post(body: bytes, path: str) -> bytes:
+            handle = idle.pop() if idle else made()
+            taken = BytesIO()
+            handle.setopt(pycurl.URL, base + path)
+            handle.setopt(pycurl.POSTFIELDS, body)
+            handle.setopt(pycurl.WRITEFUNCTION, taken.write)
+            await multi.perform(handle)
+            idle.append(handle)
+            return taken.getvalue()
+
+        yield _Dicts(post)
+
+
+@asynccontextmanager
+async def with_least(base: str, context: ssl.SSLContext | None) -> AsyncIterator[Peer]:
+    """The least that a typed client can cost: PycURL and msgspec into the same classes, and nothing of ours."""
+    import msgspec
+
+    from cfclient import models
+
+    listing = msgspec.defstruct("Listing", [("recs", models.Page[models.Record])])
+    reply = msgspec.defstruct("Reply", [("response", listing)])
+    read: Any = msgspec.json.Decoder(reply, strict=False).decode
+    async with with_pycurl(base, context) as peer:
+        post = cast("_Dicts", peer).post
+
+        class Least(_Dicts):
+            async def zone(self, name: str) -> int:
+                settings = asyncio.ensure_future(post(form("zone_settings", z=name), "api_json.html"))
+                found, more = 0, True
+                while more:
+                    page = read(await post(form("rec_load_all", z=name, o=found), "api_json.html")).response.recs
+                    found, more = found + len(page.objs), page.has_more
+                msgspec.json.decode(await settings)
+                return found
+
+        yield Least(post)
+
+
+@asynccontextmanager
 async def with_sdk(base: str, _context: ssl.SSLContext | None) -> AsyncIterator[Peer]:
     """The official SDK, asynchronous, over the same records in version 4's form."""
     # Not among what the type checkers have: it is the extra `bench`.
@@ -184,7 +240,7 @@ async def with_sdk(base: str, _context: ssl.SSLContext | None) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def _ours(base: str, context: ssl.SSLContext | None, http: str) -> AsyncIterator[Peer]:
+async def _ours(base: str, context: ssl.SSLContext | None, http: str, limit: int) -> AsyncIterator[Peer]:
     import cfclient
     from cfclient.audit.gather import audit
     from cfclient.http import Request
@@ -193,7 +249,7 @@ async def _ours(base: str, context: ssl.SSLContext | None, http: str) -> AsyncIt
     made: Any = importlib.import_module(f"cfclient.http.{http}")
     name = {"httpx": "Lanes", "aiohttp": "Aiohttp", "pycurl": "Pycurl"}[http]
     async with (
-        getattr(made, name)(limit=int(limit_of(sys.argv)), **({"verify": context} if context else {})) as lanes,
+        getattr(made, name)(limit=limit, **({"verify": context} if context else {})) as lanes,
         cfclient.connect(url, email=EMAIL, token=TOKEN, http=lanes, pace=None) as cf,
     ):
 
@@ -219,41 +275,23 @@ async def _ours(base: str, context: ssl.SSLContext | None, http: str) -> AsyncIt
         yield Ours()
 
 
-def limit_of(arguments: list[str]) -> str:
-    """How many connections: 32, the default, unless more are to be in flight, then 100 at the most."""
-    return str(max(32, min(100, int(arguments[5])))) if len(arguments) > 5 else "32"
+def peer(name: str, base: str, context: ssl.SSLContext | None) -> AbstractAsyncContextManager[Peer]:
+    """The peer of this name; ours have their default of 32 connections, or "NAME, 100 connections"."""
+    bare, _, connections = name.removesuffix(" connections").partition(", ")
+    if bare not in ADAPTERS:
+        return PEERS[name](base, context)
+    return _ours(base, context, ADAPTERS[bare], int(connections or 32))
 
 
-@asynccontextmanager
-async def with_cfclient(base: str, context: ssl.SSLContext | None) -> AsyncIterator[Peer]:
-    """Cfclient with its default adapter."""
-    async with _ours(base, context, "httpx") as peer:
-        yield peer
-
-
-@asynccontextmanager
-async def with_cfclient_aiohttp(base: str, context: ssl.SSLContext | None) -> AsyncIterator[Peer]:
-    """Cfclient over aiohttp."""
-    async with _ours(base, context, "aiohttp") as peer:
-        yield peer
-
-
-@asynccontextmanager
-async def with_cfclient_pycurl(base: str, context: ssl.SSLContext | None) -> AsyncIterator[Peer]:
-    """Cfclient over pycurl."""
-    async with _ours(base, context, "pycurl") as peer:
-        yield peer
-
-
+ADAPTERS = {"cfclient": "httpx", "cfclient+aiohttp": "aiohttp", "cfclient+pycurl": "pycurl"}
 PEERS = {
-    "cfclient": with_cfclient,
-    "cfclient+aiohttp": with_cfclient_aiohttp,
-    "cfclient+pycurl": with_cfclient_pycurl,
     "httpx": with_httpx,
     "httpx2": with_httpx2,
     "aiohttp": with_aiohttp,
+    "pycurl": with_pycurl,
     "sdk": with_sdk,
     "asyncio": with_asyncio,
+    "least": with_least,
 }
 
 
@@ -282,9 +320,10 @@ async def gathered(
     return took, failures
 
 
-async def work(name: str, peer: str, base: str, *, number: int, in_flight: int, context: Any) -> dict[str, Any]:
+async def work(name: str, who: str, base: str, *, number: int, in_flight: int, context: Any) -> dict[str, Any]:
     """One run: `small`, `page` (undecoded requests) or `audit` (zones read whole)."""
-    async with PEERS[peer](base, context) as one:
+    one: Any
+    async with peer(who, base, context) as one:
         body, path = (
             (form("rec_load_all", z="example.com"), "page.json") if name == "page" else (form("async"), "small.json")
         )
@@ -317,13 +356,13 @@ async def work(name: str, peer: str, base: str, *, number: int, in_flight: int, 
 
 def main() -> None:
     """The command line."""
-    name, peer, port, number, in_flight = sys.argv[1], sys.argv[2], int(sys.argv[3]), *map(int, sys.argv[4:6])
+    name, who, port, number, in_flight = sys.argv[1], sys.argv[2], int(sys.argv[3]), *map(int, sys.argv[4:6])
     context = None
     if len(sys.argv) > 6:
         context = ssl.create_default_context(cafile=sys.argv[6])
     base = f"{'https' if context else 'http'}://{'localhost' if context else '127.0.0.1'}:{port}/"
     warnings.simplefilter("ignore")
-    print(json.dumps(asyncio.run(work(name, peer, base, number=number, in_flight=in_flight, context=context))))
+    print(json.dumps(asyncio.run(work(name, who, base, number=number, in_flight=in_flight, context=context))))
 
 
 if __name__ == "__main__":
