@@ -12,7 +12,7 @@ import itertools
 import operator
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -22,31 +22,35 @@ from .bounds import Bounds, check_items
 from .decoding import NOT_JSON, count_keys, decoded
 from .models import MxProps, Page, Record, RecordProps
 
-__all__ = ["page_of_records"]
+__all__ = ["accounted", "counting", "left_out", "page_of_records"]
 
 # Made in C, so that a field that is left out costs little more than its default. They only ever count down, and more
 # than they should where another thread reads a page at the same time; that page then is looked at in full.
-_DEFAULTS: Final = {default: itertools.repeat(default, sys.maxsize) for default in (None, "")}
+_DEFAULTS: Final = tuple((default, itertools.repeat(default, sys.maxsize)) for default in (None, "", msgspec.Raw()))
 
 _lays_class: Final = object.__dict__["__class__"].__set__
 
 
-def _left_out() -> int:
-    return sum(sys.maxsize - operator.length_hint(source) for source in _DEFAULTS.values())
+def left_out() -> int:
+    """How many fields of such classes were left to their defaults so far."""
+    return sum(sys.maxsize - operator.length_hint(source) for _, source in _DEFAULTS)
 
 
-def _counting(cls: type[msgspec.Struct], **types: Any) -> Any:
+def counting(cls: type[msgspec.Struct], **types: Any) -> Any:
     """This class, but that what is left to its defaults is counted; `types` stand for those of its fields."""
     fields: list[Any] = []
     for field in msgspec.structs.fields(cls):
-        counted = () if field.required else (msgspec.field(default_factory=_DEFAULTS[field.default].__next__),)
+        counted: tuple[Any, ...] = ()
+        if not field.required:
+            (source,) = [source for default, source in _DEFAULTS if default == field.default]
+            counted = (msgspec.field(default_factory=source.__next__),)
         fields.append((field.name, types.get(field.name, field.type), *counted))
     return msgspec.defstruct(cls.__name__, fields, bases=(cls,), frozen=True, kw_only=True, gc=False)
 
 
-_Props: Final = _counting(RecordProps)
-_Mx: Final = _counting(MxProps)
-_Record: Final = _counting(Record, props=_Props | None, mx=_Mx | None)
+_Props: Final = counting(RecordProps)
+_Mx: Final = counting(MxProps)
+_Record: Final = counting(Record, props=_Props | None, mx=_Mx | None)
 _FIELDS: Final = len(Record.__struct_fields__)
 _PROPS_FIELDS: Final = len(RecordProps.__struct_fields__)
 _MX_FIELDS: Final = len(MxProps.__struct_fields__)
@@ -82,14 +86,14 @@ def page_of_records(body: bytes, bounds: Bounds) -> Page[Record] | None:
     Raises:
         Excess: a key comes twice in one object, or a list is longer than its bounds.
     """
-    before = _left_out()
+    before = left_out()
     try:
         if not body.isascii():
             body.decode()  # msgspec passes over keys that it does not know, spoilt ones among them
         reply = _replies.decode(body)
     except NOT_JSON:
         return None
-    lacking = _left_out() - before
+    lacking = left_out() - before
     listing = None if reply.response is None else reply.response.recs
     if reply.result != "success" or listing is None:
         return None
@@ -102,7 +106,7 @@ def page_of_records(body: bytes, bounds: Bounds) -> Page[Record] | None:
     keys += _plain(filter(None, map(_props_of, rows)), RecordProps) * _PROPS_FIELDS
     keys += _plain(filter(None, map(_mx_of, rows)), MxProps) * _MX_FIELDS
     keys += count_keys(reply.request, bounds)
-    if not _accounted(body, keys, rows):
+    if not accounted(body, keys, _texts(rows)):
         decoded(body, bounds)  # counts every key, also those that no class knows
     return Page(has_more=False if has_more is UNSET else has_more, count=0 if count is UNSET else count, objs=rows)
 
@@ -112,12 +116,16 @@ def _plain(rows: Iterable[msgspec.Struct], cls: type[msgspec.Struct]) -> int:
     return len(deque(map(_lays_class, rows, itertools.repeat(cls))))
 
 
-def _accounted(body: bytes, keys: int, records: Iterable[Record]) -> bool:
-    """Whether every colon stands behind one of so many keys, or in a record's content; if so, no key came twice."""
-    more = body.count(b":") - keys
+def _texts(rows: Iterable[Record]) -> Iterator[str]:
+    yield "".join([f"{row.content}{row.display_content}" for row in rows])
+
+
+def accounted(body: bytes, colons: int, texts: Iterable[str]) -> bool:
+    """Whether every colon is one of so many, or stands in one of these texts that were read; then no key came twice."""
+    more = body.count(b":") - colons
     if not more:
         return True
-    # A colon that is written as an escape is in a content and not among those counted.
+    # A colon that is written as an escape is in a text and not among those counted.
     if b"\\" in body and b"\\u003" in body:
         return False
-    return more == "".join([f"{record.content}{record.display_content}" for record in records]).count(":")
+    return any(not (more := more - text.count(":")) for text in texts)

@@ -6,8 +6,11 @@ The first byte of each input chooses the target, the rest is what came in:
 
     22 targets   the reply of each action of version 1: only `CloudflareError`s come out
     1 target     the raw reply
-    1 target     a form for the gateway: only replies of version 1 come out, and never its fault (status 500)
-    the rest     the replies of version 4, whatever each action asks for
+    up to 63     a form for the gateway: only replies of version 1 come out, and never its fault (status 500)
+    64 to 127    the replies of version 4, whatever each action asks for
+    128 to 191   a page of records that these bytes choose, of either version (`pages.py`): it is refused where a key
+                 comes twice, and else read as the slower way reads it
+    the rest     such a page with some of its bytes spoilt: what is answered has no key twice
 
 A finding ends the run with the input in a file; `python -m tests.fuzz.decoding FILE` tries it again.
 """
@@ -30,6 +33,7 @@ with atheris.instrument_imports(include=["cfclient"]):  # pyright: ignore[report
     from cfclient.gateway import gateway
     from cfclient.http import Reply, Request
 
+from tests.fuzz import pages
 from tests.samples import EXAMPLES
 
 _ACTIONS = list(EXAMPLES.values())
@@ -94,8 +98,12 @@ def one(data: bytes) -> None:
             wire.raw(_ACTIONS[0], body)
         elif target < 64:
             _loop.run_until_complete(_through_the_gateway(body))
-        else:
+        elif target < 128:
             _loop.run_until_complete(_version_4(_ACTIONS[target % len(_ACTIONS)], body))
+        elif target < 192:
+            pages.judge_written(body)
+        else:
+            pages.judge(*pages.spoilt(body))
     except CloudflareError as error:
         str(error)
 

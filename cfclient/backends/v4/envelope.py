@@ -19,12 +19,13 @@ import msgspec
 
 from cfclient._version import __version__
 from cfclient.backend import Credentials
-from cfclient.bounds import DEFAULT, Bounds, Excess, check_items
+from cfclient.bounds import DEFAULT, Bounds, Excess
 from cfclient.decoding import NOT_JSON, decoded
 from cfclient.errors import ApiError, CloudflareError, InvalidInput, RateLimited, Unauthorized, UnexpectedAnswer
 from cfclient.http import Reply
 from cfclient.replies import excerpt, hidden, is_transient, no_json, seconds
 
+from .listing import Info, listing_of
 from .support import Permission
 
 __all__ = [
@@ -51,16 +52,6 @@ def headers(credentials: Credentials, *, body: bool) -> dict[str, str]:
     if credentials.email is None:
         return {**common, "authorization": f"Bearer {credentials.key}"}
     return {**common, "x-auth-email": credentials.email, "x-auth-key": credentials.key}
-
-
-class Info(msgspec.Struct):
-    """Where a page stands; some listings leave parts of it out."""
-
-    page: int | None = None
-    per_page: int | None = None
-    count: int | None = None
-    total_count: int | None = None
-    total_pages: int | None = None
 
 
 class Envelope(msgspec.Struct, Generic[T]):
@@ -193,17 +184,6 @@ def seconds_left(reply: Reply) -> float | None:
     return float(found[1]) if found else None
 
 
-def _whole(result: Any, body: bytes, bounds: Bounds) -> bool:
-    """Whether this is a page of records, read to the letter: nothing in it needs the closer look that takes longer.
-
-    A record with two ids would be two in one; of another key of a record that comes twice, the last one counts.
-    """
-    if not isinstance(result, list) or not result or body.count(b'"id"') != len(result):
-        return False
-    check_items(len(result), bounds)
-    return body.count(b'"success"') == body.count(b'"result"') == 1
-
-
 def read(
     action: str, reply: Reply, result: Any, *, needs: Permission, hide: Iterable[str], bounds: Bounds = DEFAULT
 ) -> Envelope[Any]:
@@ -227,16 +207,17 @@ def read(
     found: Envelope[Any] | None = None
     try:
         if 200 <= status < 300:
+            if not body.isascii():
+                body.decode()  # msgspec passes over keys that it does not know, spoilt ones among them
+            listing = listing_of(result, body, bounds)
+            if listing is not None:
+                return Envelope(True, *listing)
             try:
-                if not body.isascii():
-                    body.decode()  # msgspec passes over keys that it does not know, spoilt ones among them
                 found = _decoder(result).decode(body)
             except msgspec.ValidationError as error:
                 reason = str(error)
             except NOT_JSON:
                 pass  # said below
-            if found is not None and found.success is True and _whole(found.result, body, bounds):
-                return found
         said = decoded(body, bounds)
     except NOT_JSON:
         if status == 429:

@@ -26,6 +26,7 @@ from cfclient.shapes import canonical, unicode_name
 
 from .asking import Asking
 from .envelope import DUPLICATE, NO_RECORD
+from .listing import Row
 from .memory import Memory
 from .support import Permission
 from .zones import Reference, Zones, has_more, written
@@ -37,7 +38,7 @@ PER_PAGE: Final = 5_000
 _TTL_CEIL: Final = 86_400
 
 
-class WireRecord(msgspec.Struct, gc=False):
+class WireRecord(Row, gc=False):
     """A record as version 4 sends it."""
 
     id: str
@@ -52,12 +53,23 @@ class WireRecord(msgspec.Struct, gc=False):
     data: msgspec.Raw = msgspec.Raw()
     comment: str | None = None
     tags: list[str] | None = None
+    # Read by nobody, and counted.
+    settings: msgspec.Raw = msgspec.Raw()
+    meta: msgspec.Raw = msgspec.Raw()
+    created_on: str | None = None
+    modified_on: str | None = None
+    comment_modified_on: str | None = None
+    tags_modified_on: str | None = None
+    private_routing: bool | None = None
+    locked: bool | None = None
+    zone_id: str | None = None
+    zone_name: str | None = None
 
 
 class _Edited(WireRecord):
     """A record that may be replaced by one of another type, with all that is to survive it."""
 
-    settings: dict[str, Any] | None = None
+    settings: dict[str, Any] | None = None  # type: ignore[assignment]  # here it is read
 
 
 # -- components ----------------------------------------------------------------------------------------
