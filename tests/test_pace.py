@@ -185,6 +185,25 @@ def test_bulk_work_leaves_a_share_and_waits_as_long_as_it_takes() -> None:
     assert pytest.approx([0] * 8 + [50] * 6 + [51] * 2 + [100] * 4) == bulk
 
 
+def test_nobody_goes_before_who_waits_in_the_moment_when_a_place_comes_back() -> None:
+    """Though it is asked before the clock has woken who waits; an interactive call goes before bulk work that waits."""
+
+    async def main(waits_in_bulk: bool) -> list[bool]:
+        window = Window(Rate(1, 10.0))
+        window.take_now(False)
+        window.end()
+        later = anyio.current_time() + 10
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(window.take, waits_in_bulk)
+            await anyio.wait_all_tasks_blocked()
+            found = [window.take_now(True, later), window.take_now(False, later)]
+            tasks.cancel_scope.cancel()
+        return found
+
+    assert [False, False] == on_mock_clock(main, False)
+    assert [False, True] == on_mock_clock(main, True)
+
+
 def test_who_is_cancelled_gives_its_place_back_and_wakes_the_next() -> None:
     """First in line, in the midst, and at the very moment at which its turn comes."""
 
@@ -683,6 +702,27 @@ def test_what_the_service_says_is_left_corrects_downwards_only(header: str, left
         return [*found, (await http.budget()).left]
 
     assert [left, 9] == on_mock_clock(main)
+
+
+def test_what_is_under_way_counts_in_what_the_service_says_is_left() -> None:
+    """It has a place already, and is not taken off a second time."""
+
+    class Slow(Service):
+        async def exchange(self, request: Request, /) -> Reply:
+            self.seconds += 5  # one is answered while the others are under way
+            return await super().exchange(request)
+
+    async def main() -> int:
+        service = Slow(0, Reply(status=200, headers={"ratelimit": '"default";r=3;t=20'}))
+        http = paced(service, calls=10, seconds=100)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(http.exchange, ASK)
+            await anyio.sleep(7)
+            found = await http.budget()
+        return found.left
+
+    assert 3 == on_mock_clock(main)
 
 
 def test_calls_that_wait_are_let_go_where_the_service_asks_for_more_patience_than_they_have() -> None:

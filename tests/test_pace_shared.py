@@ -252,17 +252,17 @@ def test_a_file_survives_a_restart_and_a_reboot(tmp_path: Path) -> None:
 
 
 def test_clients_of_two_event_loops_share_what_is_left(store: str) -> None:
-    """As two processes do; nothing of the principal's name is in the store."""
+    """As two processes do, however the address is spelt; nothing of the principal's name is in the store."""
 
-    async def main() -> cfclient.Budget:
+    async def main(who: Credentials) -> cfclient.Budget:
         of = pacing(store, Service(), calls=5)
         try:
-            await of.http(ME).exchange(ASK)
-            return await of.http(ME).budget()
+            await of.http(who).exchange(ASK)
+            return await of.http(who).budget()
         finally:
             await of.aclose()
 
-    found = [anyio.run(main), anyio.run(main)]
+    found = [anyio.run(main, ME), anyio.run(main, Credentials("ME@Example.com", "key"))]
 
     assert [4, 3] == [budget.left for budget in found]
     assert 290 < found[0].full <= 300
