@@ -14,7 +14,7 @@ import attrs
 import pytest
 
 from cfclient.actions import RecNew
-from cfclient.audit import Excepted, Exemption, Fault, Finding, Rule, Severity, Summary, ZoneAudit, audit
+from cfclient.audit import Excepted, Exemption, Fault, Finding, Rule, Severity, Summary, ZoneAudit, audit, journal
 from cfclient.audit.journal import Identity, Journal, account_name, replay, rules_digest
 from cfclient.backend import Backend, Credentials
 from cfclient.backends.emulator import DEMO, Emulator
@@ -213,6 +213,58 @@ def test_two_processes_do_not_write_one_file(tmp_path: Path) -> None:
     ):
         Journal(path, identity(), RULES, resume=True)
     Journal(path, identity(), RULES, resume=True).close()
+
+
+def test_two_processes_do_not_continue_one_file(tmp_path: Path) -> None:
+    """Also where what failed is taken out of it first, so that another file has its name."""
+    path = tmp_path / "f.jsonl"
+    with Journal(path, identity(), RULES) as first:
+        first.zone(ZoneAudit(zone="a.example", failure="gone"))
+        first.zone(ZoneAudit(zone="b.example"))
+    before = path.stat().st_ino
+
+    with (
+        Journal(path, identity(), RULES, resume=True) as second,
+        pytest.raises(ConfigurationError, match="is being written by another process"),
+    ):
+        Journal(path, identity(), RULES, resume=True)
+
+    assert {"b.example"} == second.done
+    assert before != path.stat().st_ino
+
+
+def test_a_file_that_was_replaced_while_it_was_opened_is_another_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who continues it puts another one in its place; lines that go into the old one are in no file."""
+    path = tmp_path / "f.jsonl"
+    Journal(path, identity(), RULES).close()
+    locked = journal._locked
+
+    def late(file: Any) -> bool:
+        fresh = tmp_path / "fresh"
+        fresh.write_bytes(path.read_bytes())
+        fresh.replace(path)
+        return locked(file)
+
+    monkeypatch.setattr(journal, "_locked", late)
+    with pytest.raises(ConfigurationError, match="is being written by another process"):
+        Journal(path, identity(), RULES, resume=True)
+
+
+def test_a_file_that_is_removed_while_it_is_opened_is_another_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that was replaced."""
+    path = tmp_path / "f.jsonl"
+
+    def late(_: Any) -> bool:
+        path.unlink()
+        return True
+
+    monkeypatch.setattr(journal, "_locked", late)
+    with pytest.raises(ConfigurationError, match="is being written by another process"):
+        Journal(path, identity(), RULES)
 
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:

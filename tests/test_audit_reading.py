@@ -136,6 +136,33 @@ async def test_an_insert_at_the_beginning_shows_an_id_twice() -> None:
     assert (("a", "b", "c", "d", "e"), [0, 2, 0, 2, 4, 0, 2]) == (found, asked)
 
 
+@pytest.mark.parametrize("pages", [["aba"], ["ab", "cdc"], ["aba", "cd"]])
+async def test_an_id_that_comes_twice_on_one_page_is_noticed(pages: list[str]) -> None:
+    """Of two records with one id, one would be lost."""
+
+    async def fetch(offset: int) -> Page[str]:
+        before = [sum(map(len, pages[:number])) for number in range(len(pages))]
+        number = before.index(offset)
+        return Page(objs=tuple(pages[number]), has_more=number + 1 < len(pages))
+
+    with pytest.raises(UnexpectedAnswer, match=f"not whole: id [ac] came twice.*read {READINGS} times"):
+        await whole(fetch, str, "the letters", keep=iter)
+
+
+@pytest.mark.parametrize("before", ["", "ab"])
+async def test_a_listing_that_announces_more_and_gives_none_is_an_error(before: str) -> None:
+    """It is not asked for ever, also where it gives nothing from the beginning."""
+    asked: list[int] = []
+
+    async def fetch(offset: int) -> Page[str]:
+        asked.append(offset)
+        assert len(asked) < 100
+        return Page(objs=tuple(before[offset:]), has_more=True)
+
+    with pytest.raises(UnexpectedAnswer, match=f"gave {len(before)}, announces more and gives none"):
+        await whole(fetch, str, "the letters", keep=iter)
+
+
 async def test_a_listing_that_never_holds_still_is_an_error() -> None:
     """After so many readings; the reason says what was seen last."""
     busy = Busy(emulator(7, 3), (edit(0, f"text number {number}") for number in range(1000)))

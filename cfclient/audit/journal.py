@@ -258,7 +258,7 @@ class Journal:
             file = open(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666), "r+b", buffering=0)  # noqa: SIM115  closed by `close`
         except OSError as error:
             raise ConfigurationError(f"{self._path} cannot be written: {error.strerror}") from None
-        if not _locked(file):
+        if not _locked(file) or not _bears(self._path, file):
             file.close()
             raise ConfigurationError(f"{self._path} is being written by another process")
         return cast("BinaryIO", file)
@@ -381,6 +381,14 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _bears(path: Path, file: Any) -> bool:
+    """Whether it is this file that bears the name: another process may have replaced it before it was locked."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _locked(file: Any) -> bool:

@@ -17,6 +17,7 @@ A listing of one page costs one call, one of n pages 2n - 1. What does not hold 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from itertools import chain
 from typing import Final, TypeVar
@@ -74,6 +75,9 @@ async def _read(
     while more:
         page = await fetch(offset)
         entries = _entries(page, key, keep)
+        if len(entries) < len(page.objs):
+            ident, _ = Counter(map(key, page.objs)).most_common(1)[0]
+            raise _Torn(f"id {ident} came twice on one page")
         if page.has_more and seen.issuperset(entries):
             raise _Torn(f"the service gave {len(seen)}, announces more and gives none")
         if seen and (twice := seen.intersection(entries)):
