@@ -64,9 +64,10 @@ class _Form:
 @functools.cache
 def _form(result: Any) -> _Form | None:
     """Of a list of rows; None of anything else."""
-    if typing.get_origin(result) is not list or not issubclass(typing.get_args(result)[0], Row):
+    (cls,) = typing.get_args(result) if typing.get_origin(result) is list else (None,)
+    # list[dict[str, Any]] has no class in it, although Python before 3.13 takes it for one.
+    if not isinstance(cls, type) or not issubclass(cls, Row):
         return None
-    (cls,) = typing.get_args(result)
     reply = msgspec.defstruct("Listing", [("result", list[counting(cls)])], bases=(_Beside,), kw_only=True)  # type: ignore[misc]
     fields = msgspec.structs.fields(cls)
 
