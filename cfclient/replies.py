@@ -34,9 +34,16 @@ def hidden(text: str, hide: Iterable[str]) -> str:
 
 def excerpt(body: bytes, hide: Iterable[str]) -> str:
     """The beginning of a body, secrets removed before it is cut, so that no part of one is left."""
-    text = hidden(body[:4096].decode("utf-8", "replace"), hide)
-    # A secret may be cut in two by the 4,096th byte; far fewer characters are shown.
-    return text[:160].strip()
+    secrets = tuple(hide)
+    # An escape of one character takes twelve at the most.
+    longest = 12 * max(map(len, secrets), default=0)
+    size = 4096
+    while True:
+        text = hidden(body[:size].decode("utf-8", "replace"), secrets)
+        # A secret that the last byte cuts in two must end behind what is shown.
+        if size >= len(body) or len(text) >= 160 + longest:
+            return text[:160].strip()
+        size *= 2
 
 
 def no_json(body: bytes, status: int) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -350,6 +351,26 @@ def test_the_key_is_hidden_wherever_a_message_quotes_the_service() -> None:
 
     assert str(refusal.value) == "rec_load_all: no *** (E_***)"
     assert unexpected.value.excerpt == "<html>*** *** *** *** ***"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(lambda key: f"<html>{html.escape(key)}", id="as HTML"),
+        pytest.param(lambda key: f"<html>{'.' * 150}{key}", id="cut by the end of the excerpt"),
+        pytest.param(lambda key: f"<html>{'.' * 100}{key}", id="a long one"),
+        pytest.param(lambda key: f"<html>{key * 9}", id="several long ones"),
+    ],
+)
+@pytest.mark.parametrize("key", ["8afbe6dea02407989af4dd4c97bb6e25", "<a&b>'c\"" * 8, "8afbe6dea0240798" * 300])
+def test_no_part_of_the_key_is_in_an_excerpt(page: Callable[[str], str], key: str) -> None:
+    """Wherever it stands, and however long it is."""
+    with pytest.raises(UnexpectedAnswer) as caught:
+        wire.read(LISTING, page(key).encode(), hide=(key,))
+
+    shown = caught.value.excerpt
+    assert not any(part in shown for part in (key[:8], html.escape(key)[:8]))
+    assert not any(part in str(caught.value) for part in (key[:8], html.escape(key)[:8]))
 
 
 def test_control_characters_are_removed_from_what_is_quoted() -> None:
