@@ -237,6 +237,16 @@ def test_the_key_from_a_file_or_from_standard_input(run: Run, tmp_path: Path, mo
     assert 0 == run("zones", *url, "--token-file", "-")[0]
 
 
+def test_a_key_is_not_sent_unencrypted(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless it is meant, by the option and not by its Python name."""
+    monkeypatch.setenv("CFCLIENT_TOKEN", "a-key-of-no-account")
+
+    code, out, err = run("zones", "--url", "http://192.0.2.1/client/v4")
+
+    assert (2, "") == (code, out)
+    assert "use https, or give --allow-plain-http to mean it" in err
+
+
 def test_a_wrong_key(run: Run, tmp_path: Path) -> None:
     """The service's words, and where to look; never the key."""
     (tmp_path / "key").write_text("wrong-key")

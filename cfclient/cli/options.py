@@ -59,7 +59,7 @@ class Said(Exception):
 def explained(error: Exception) -> tuple[str, int]:
     """The words for an error, and the exit code."""
     if isinstance(error, Usage | ConfigurationError):
-        return str(error), USAGE
+        return str(error).replace("say allow_plain_http=True", "give --allow-plain-http"), USAGE
     if isinstance(error, InvalidInput) and error.parameter is not None:
         return error.msg, USAGE
     if isinstance(error, Unauthorized):
