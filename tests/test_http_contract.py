@@ -302,8 +302,9 @@ async def test_a_failure_after_the_request_left(kind: str, script: Script) -> No
             while True:
                 with pytest.raises(ConnectionFailed) as caught:
                     await http.exchange(post(server.url))
-                # On a machine that stands still for a moment the time may be over before there is a connection.
-                if "no connection" not in str(caught.value):
+                # On a machine that stands still for a moment the time may be over before the request leaves.
+                late = "no connection" in str(caught.value) or "within 0.4 s" in str(caught.value)
+                if caught.value.maybe_carried_out or not late:
                     break
 
         await server.deserted()
