@@ -546,6 +546,7 @@ def test_exit_codes(arguments: list[str], code: int) -> None:
     assert (code, False) == (ended_with, "Traceback" in err)
 
 
+@pytest.mark.slow
 def test_ctrl_c() -> None:
     """The process ends soon, with 130, and what it wrote until then is complete lines and a summary."""
     command = process(

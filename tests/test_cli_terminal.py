@@ -460,6 +460,7 @@ def test_a_command_that_is_ended_leaves_no_file_behind(number: int, code: int, w
     assert err.startswith(f"cfclient: {word}")
 
 
+@pytest.mark.slow
 def test_what_the_library_warns_of_is_a_line(tmp_path: Path) -> None:
     """Once each; that it gave up is said by the error already."""
     (tmp_path / "cfclient").mkdir()

@@ -169,6 +169,7 @@ async def test_zones(worlds: Worlds) -> None:
     assert [set(one.allow) - {"cf_apps", "page_rules"} for one in old] == [set(one.allow) for one in new]
 
 
+@pytest.mark.slow
 async def test_records(worlds: Worlds) -> None:
     """Of every zone, of every type."""
     for zone in await worlds.old.zones().all():

@@ -46,6 +46,7 @@ def test_many_zones_have_the_findings_that_were_planted(seed: int) -> None:
     assert {} == wrong
 
 
+@pytest.mark.slow
 @pytest.mark.anyio
 async def test_todays_service_tells_what_version_1_does_not() -> None:
     """CAA and today's settings are judged, and what it refuses is not checked, with its reason."""

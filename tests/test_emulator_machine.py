@@ -181,5 +181,5 @@ class Records(RuleBasedStateMachine):
                 assert zone == record.zone_name
 
 
-TestRecords = Records.TestCase
+TestRecords = pytest.mark.slow(Records.TestCase)
 TestRecords.settings = settings(stateful_step_count=25)

@@ -820,6 +820,7 @@ def test_attempts_say_how_long_they_waited_and_waiting_for_a_turn_is_no_failure(
 # -- clients ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_emulator_refuses_no_paced_client() -> None:
     """Several clients of one principal over HTTP: 3,000 calls, none refused, the limit used up."""
 
