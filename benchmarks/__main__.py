@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import compileall
 import contextlib
+import inspect
 import re
 import shutil
 import statistics
@@ -350,7 +351,7 @@ def main() -> None:
     text = f"# Results\n\n`{command}`\n\n{machine()}\n{how}\n"
     print(text, flush=True)
     for name in chosen:
-        part = f"## {name}\n\n{BENCHMARKS[name].__doc__}\n\n{BENCHMARKS[name](arguments.rounds)}\n"
+        part = f"## {name}\n\n{inspect.getdoc(BENCHMARKS[name])}\n\n{BENCHMARKS[name](arguments.rounds)}\n"
         print(part, flush=True)
         text += f"\n{part}"
         if "all" in arguments.names:  # part by part: it takes long
