@@ -240,14 +240,13 @@ async def with_sdk(base: str, _context: ssl.SSLContext | None) -> AsyncIterator[
 
 
 @asynccontextmanager
-async def _ours(base: str, context: ssl.SSLContext | None, http: str, limit: int) -> AsyncIterator[Peer]:
+async def _ours(base: str, context: ssl.SSLContext | None, module: str, name: str, limit: int) -> AsyncIterator[Peer]:
     import cfclient
     from cfclient.audit.gather import audit
     from cfclient.http import Request
 
     url = f"{base}api_json.html"
-    made: Any = importlib.import_module(f"cfclient.http.{http}")
-    name = {"httpx": "Lanes", "aiohttp": "Aiohttp", "pycurl": "Pycurl"}[http]
+    made: Any = importlib.import_module(f"cfclient.http.{module}")
     async with (
         getattr(made, name)(limit=limit, **({"verify": context} if context else {})) as lanes,
         cfclient.connect(url, email=EMAIL, token=TOKEN, http=lanes, pace=None) as cf,
@@ -280,10 +279,15 @@ def peer(name: str, base: str, context: ssl.SSLContext | None) -> AbstractAsyncC
     bare, _, connections = name.removesuffix(" connections").partition(", ")
     if bare not in ADAPTERS:
         return PEERS[name](base, context)
-    return _ours(base, context, ADAPTERS[bare], int(connections or 32))
+    return _ours(base, context, *ADAPTERS[bare], int(connections or 32))
 
 
-ADAPTERS = {"cfclient": "httpx", "cfclient+aiohttp": "aiohttp", "cfclient+pycurl": "pycurl"}
+#: the module and the class of each
+ADAPTERS = {
+    "cfclient": ("httpx", "Lanes"),
+    "cfclient+aiohttp": ("aiohttp", "Aiohttp"),
+    "cfclient+pycurl": ("pycurl", "Pycurl"),
+}
 PEERS = {
     "httpx": with_httpx,
     "httpx2": with_httpx2,

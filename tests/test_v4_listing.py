@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import msgspec
@@ -202,9 +201,3 @@ def test_any_key_twice_in_any_record_is_refused(page: list[Pairs], data: st.Data
 
     with pytest.raises(UnexpectedAnswer, match="a key comes twice"):
         read(reply(*page))
-
-
-def test_the_plain_way_would_take_the_last_one() -> None:
-    """Which is why this is looked for."""
-    body = reply(with_pair(RECORD, ("content", "0 issue ;")))
-    assert json.loads(body)["result"][0]["content"] == dict(RECORD)["content"]
