@@ -95,8 +95,12 @@ def test_killed_at_many_moments_and_continued(tmp_path: Path) -> None:
             command.kill()
             code, _, _ = ended(command)
             kills += code == -signal.SIGKILL
-            assert beside(path).exists() == (code != -signal.SIGKILL)
             found = zones(path)
+            if beside(path).exists():
+                # The run was over, and at most the end of its process was cut off.
+                assert ((), (), 60) == (verify(path).changed, verify(path).missing, len(found))
+            else:
+                assert -signal.SIGKILL == code
             assert len(found) == len(set(found)) >= least
             least = len(found)
         code, _, err = ended(started(*options, str(path), "--resume"))
