@@ -567,15 +567,22 @@ def test_ctrl_c() -> None:
     )
 
 
+LAST = "anyio._backends._asyncio"
+"""loaded when everything else is, by the loop's beginning"""
+
 _INTERRUPTED_AT = """
 import signal, sys
 
 at = sys.argv.pop(1)
 
+class Callback:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
 class Finder:
     def find_spec(self, name, *_):
         if name == at:
-            signal.raise_signal(signal.SIGINT)
+            Callback()
 
 from cfclient.cli import main
 sys.meta_path.insert(0, Finder())
@@ -595,9 +602,9 @@ sys.exit(main(arguments()))
 """
 
 
-@pytest.mark.parametrize("module", ["cfclient.cli.commands", "cyclopts", "cfclient.cli.options", "anyio"])
+@pytest.mark.parametrize("module", ["cfclient.cli.commands", "cyclopts", "cfclient.cli.options", "anyio", LAST])
 def test_ctrl_c_while_the_command_is_loaded(module: str) -> None:
-    """Whichever module it is at: 130 and one line, no traceback."""
+    """Whichever module it is at, and where an exception would get lost: 130 and one line, no traceback."""
     command = [sys.executable, "-c", _INTERRUPTED_AT, module, "audit", "--demo"]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
 

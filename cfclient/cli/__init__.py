@@ -22,11 +22,30 @@ The exit codes of every command:
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from cfclient._version import __version__
 
-__all__ = ["main"]
+__all__ = ["held_back", "main"]
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """A block that Ctrl-C waits for, where the system can: it is raised behind it, and nowhere else.
+
+    While modules are loaded it could come in a callback of Python's own, which prints it and goes on.
+    """
+    import signal
+
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,8 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments == ["--version"]:
             sys.stdout.write(f"{__version__}\n")
             return 0
-        from .commands import run
-
+        with held_back():
+            from .commands import run
         return run(arguments)
     except KeyboardInterrupt:
         # While the command was being loaded; from there on `run` has an answer to it.

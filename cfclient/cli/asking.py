@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-import anyio
 import attrs
 from cyclopts import Parameter
 
@@ -16,6 +15,7 @@ from cfclient.models import Record, Zone
 from cfclient.output import Entries, destination, write
 from cfclient.paging import Listing
 
+from .ending import in_loop
 from .options import DEFAULT_ACCOUNT, DEFAULT_OUTPUT, Account, Output, Usage, ZoneName, near, one_of, table_said
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ def _list(account: Account, output: Output, kind: type[T], listing: Callable[[Cl
     table_said(output.format, output.output)
     with destination(output.output, output.format) as stream:
         entries = Entries(output.format, stream, kind)
-        anyio.run(listed, entries)
+        in_loop(listed, entries)
         entries.finish()
     return 0
 
@@ -103,7 +103,7 @@ def _perform(account: Account, output: Output, make: Callable[[], Action[Any]]) 
             return await client.perform(action)
 
     with destination(output.output, output.format) as stream:
-        write(output.format, stream, anyio.run(performed))
+        write(output.format, stream, in_loop(performed))
     return 0
 
 

@@ -26,7 +26,7 @@ from cfclient.client import Client
 from cfclient.connect import connect
 from cfclient.output import Progress, console, destination, standard_output
 
-from .ending import Ending, ending
+from .ending import Ending, ending, in_loop
 from .evidence import Many, Reading, exit_code, into_folder, is_one_report, of_many
 from .options import (
     DEFAULT_ACCOUNT,
@@ -120,7 +120,7 @@ def audit(
         connection = account.connect(progress.waits, found=found)
         job = _Audit(into, progress, stack, end)
         try:
-            summary = anyio.run(job.run, connection, zones, reading)
+            summary = in_loop(job.run, connection, zones, reading)
         except KeyboardInterrupt:
             if not end.said:
                 raise
@@ -155,7 +155,7 @@ def _estimated(many: Many, choice: Choice, output: ReportOutput, *, resume: bool
         )
 
     counting = partial(estimate, found, opened, only=only, follows=followed(rules), pace=pace)
-    show(anyio.run(counting), out, as_json=output.format == "json")
+    show(in_loop(counting), out, as_json=output.format == "json")
     return 0
 
 

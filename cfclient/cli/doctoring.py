@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-import anyio
-
 from cfclient.connect import Settings
 from cfclient.doctor import Check, examine
 from cfclient.errors import ConfigurationError
 from cfclient.output import Entries, destination
 from cfclient.pace import Pace
 
+from .ending import in_loop
 from .options import DEFAULT_ACCOUNT, DEFAULT_OUTPUT, INCOMPLETE, USAGE, Account, Output, Usage
 
 
@@ -53,7 +52,7 @@ def doctor(*, account: Account = DEFAULT_ACCOUNT, output: Output = DEFAULT_OUTPU
 
     looking = partial(examine, find, account=account.account, allow_plain_http=account.allow_plain_http, pace=pace)
     with destination(output.output, output.format) as stream:
-        checks = anyio.run(looking)
+        checks = in_loop(looking)
         entries = Entries(output.format, stream, Check)
         for check in checks:
             entries.add(check)

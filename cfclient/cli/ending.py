@@ -6,13 +6,31 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Final, TextIO, cast
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Final, TextIO, TypeVar, TypeVarTuple, cast
 
+import anyio
 import attrs
 
+from . import held_back
 from .options import INTERRUPTED, TERMINATED, say
+
+_Result = TypeVar("_Result")
+_Given = TypeVarTuple("_Given")
+
+
+def in_loop(function: Callable[[*_Given], Awaitable[_Result]], *arguments: *_Given) -> _Result:
+    """What this coroutine function returns, in an event loop that Ctrl-C cancels from its first moment on."""
+    loading = ExitStack()
+
+    async def begun() -> _Result:
+        loading.close()
+        return await function(*arguments)
+
+    with loading:
+        loading.enter_context(held_back())
+        return anyio.run(begun)
 
 
 @attrs.define

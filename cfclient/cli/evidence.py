@@ -30,7 +30,7 @@ from cfclient.harmless import harmless
 from cfclient.output import Progress, destination, standard_output
 from cfclient.pace import Pace
 
-from .ending import Ending, ending
+from .ending import Ending, ending, in_loop
 from .options import FOUND, INCOMPLETE, Account, ReportOutput, Traceback, Usage, say
 from .overall import FILES, show
 from .rules import Choice
@@ -164,7 +164,7 @@ def _audited(
         job = _Job(evidence, progress, end, fail_on, report)
         pace = many.account.policy(progress.waits, found=paced)
         try:
-            anyio.run(job.run, reading.concurrency, pace, many.account.allow_plain_http)
+            in_loop(job.run, reading.concurrency, pace, many.account.allow_plain_http)
         except KeyboardInterrupt:
             if not end.said:
                 raise

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-import anyio
 from cyclopts import Parameter
 
 from cfclient import zonefile
@@ -16,6 +15,7 @@ from cfclient.output import destination
 from cfclient.planning import Kind, Plan, Step, carry_out, make_plan, records_of
 from cfclient.shapes import is_zone_id
 
+from .ending import in_loop
 from .options import DEFAULT_ACCOUNT, INCOMPLETE, Account, Traceback, Usage, ZoneName, flag, say
 
 FileFormat = Literal["bind", "json", "csv"]
@@ -50,7 +50,7 @@ def export_zone(
         async with connection as client:
             return zonefile.write(zone, await records_of(client, zone), format)
 
-    text = anyio.run(exported)
+    text = in_loop(exported)
     with destination(output, format) as stream:
         stream.write(text)
         stream.flush()
@@ -103,7 +103,7 @@ def import_zone(
         async with connection as client:
             return await job.run(client)
 
-    complete = anyio.run(imported)
+    complete = in_loop(imported)
     return 0 if complete else INCOMPLETE
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, cast
 from urllib.parse import urlencode
 
-import anyio
 from cyclopts import Parameter
 
 from cfclient.backends.emulator import Emulator, Options
@@ -19,6 +18,7 @@ from cfclient.errors import ConfigurationError
 from cfclient.gateway import PATH, Access, gateway
 
 from .behind import NOTHING_BEHIND, Behind, accesses
+from .ending import in_loop
 from .options import Traceback, Usage, flag, say
 
 #: what whoever sits at a terminal may do with the demo account
@@ -136,7 +136,7 @@ def serve(
                 connections=connections if behind.to else None,
             )
 
-    anyio.run(served)
+    in_loop(served)
     return 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Final, Literal
 
-import anyio
 from cyclopts import Parameter
 
 from cfclient.actions import Stats, ZoneIps
@@ -12,6 +11,7 @@ from cfclient.bars import ZoneTraffic, draw, draw_visitors
 from cfclient.models import Interval, Visitor, VisitorClass
 from cfclient.output import Entries, console, destination
 
+from .ending import in_loop
 from .options import DEFAULT_ACCOUNT, DEFAULT_OUTPUT, INCOMPLETE, Account, Output, Said, Usage, ZoneName, explained, say
 
 #: What a terminal shows at once; a pipe gets all.
@@ -68,7 +68,7 @@ def stats(
         return rows
 
     with destination(output.output, output.format) as stream:
-        rows = anyio.run(asked)
+        rows = in_loop(asked)
         if output.format == "table" and stream.isatty():
             draw(console(stream), rows)
         else:
@@ -121,7 +121,7 @@ def visitors(
             return await client.perform(action)
 
     with destination(output.output, output.format) as stream:
-        found = sorted(anyio.run(asked), key=lambda visitor: -(visitor.hits or 0))
+        found = sorted(in_loop(asked), key=lambda visitor: -(visitor.hits or 0))
         drawn = output.format == "table" and stream.isatty()
         shown = found[: top or (_TOP if drawn else None)]
         if drawn:
