@@ -161,6 +161,23 @@ def test_guessing_gives_way() -> None:
 
 
 @pytest.mark.anyio
+async def test_more_that_is_announced_and_never_comes_is_the_end() -> None:
+    """Nothing is asked for again behind it, and no empty page is handed on."""
+    asked: list[int] = []
+
+    async def fetch(offset: int) -> Page[str]:
+        asked.append(offset)
+        objs = ("0", "1") if offset == 0 else ()
+        return Page(has_more=True, count=len(objs), objs=objs)
+
+    async with Listing(fetch, str, "entries").ahead() as items:
+        entries = [entry async for entry in items]
+
+    assert ["0", "1"] == entries
+    assert [0, 2] == asked
+
+
+@pytest.mark.anyio
 async def test_a_guess_that_was_thrown_away_changes_nothing_when_it_comes_after_all() -> None:
     """A fetch that cannot be cancelled in time is not taken for a page."""
     sizes = {0: 1, 1: 1, 2: 1, 3: 1, 4: 2, 6: 1, 7: 1}

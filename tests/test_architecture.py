@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import re
 import subprocess
@@ -102,8 +103,13 @@ STRANGERS = [
 ]
 
 
-def modules() -> Iterator[tuple[str, Path]]:
+@functools.cache
+def modules() -> tuple[tuple[str, Path], ...]:
     """Every module but the face, by its name within the package."""
+    return tuple(_modules())
+
+
+def _modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
         if parts[-1] == "__init__":
@@ -137,7 +143,7 @@ def imports(module: str, path: Path) -> Iterator[str]:
                 yield deeper if deeper in known else base
 
 
-@pytest.mark.parametrize(("module", "path"), list(modules()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(("module", "path"), modules(), ids=lambda value: value if isinstance(value, str) else "")
 def test_imports_go_down_only(module: str, path: Path) -> None:
     """From each room to lower floors, or within the room; never through the face."""
     here = room(module)
@@ -152,10 +158,16 @@ def test_imports_go_down_only(module: str, path: Path) -> None:
     assert "" not in upward or module == "__main__" or here in {"cli", "serving"}
 
 
+@functools.cache
+def _graph() -> dict[str, set[str]]:
+    """The rooms that each module imports from."""
+    return {name: {room(target) for target in imports(name, path)} for name, path in modules()}
+
+
 @pytest.mark.parametrize(("one", "other"), STRANGERS)
 def test_strangers_stay_strangers(one: str, other: str) -> None:
     """Directly or through others: a backend knows values, not the wire of another."""
-    graph = {name: {room(target) for target in imports(name, path)} for name, path in modules()}
+    graph = _graph()
     reached, todo = set[str](), {name for name in graph if room(name) == one}
     while todo:
         name = todo.pop()

@@ -193,7 +193,7 @@ async def test_a_generator_around_the_block_can_be_closed_early() -> None:
     """As a streamed response is whose visitor left: quietly, with no group around the closing."""
 
     async def zones() -> AsyncGenerator[str, None]:
-        async with audit_accounts([account("one", ONE, service(latency=1))], rules=[RULE]) as run:
+        async with audit_accounts([account("one", ONE, service(latency=0.2))], rules=[RULE]) as run:
             async for step in run:
                 yield step.account
 

@@ -132,6 +132,14 @@ def test_records_with_one_content_are_one_record() -> None:
     )
 
 
+def test_the_mirror_names_the_other_side() -> None:
+    """As the one that cannot tell."""
+    forth = Difference(not_known=(NotKnown(side="old", kind="rule", name="www", zones=2),), complete=False)
+
+    back = attrs.evolve(forth, not_known=(NotKnown(side="new", kind="rule", name="www", zones=2),))
+    assert (back, forth) == (forth.mirrored(), back.mirrored())
+
+
 def test_what_was_not_read_is_neither_gone_nor_new() -> None:
     """A zone that failed, or that an incomplete side does not have; one that a complete side lacks is gone."""
     whole = Snapshot(zones={name: State() for name in "abc"})

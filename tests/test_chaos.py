@@ -11,7 +11,7 @@ from tests import chaos, faults, soak
 from tests.counting import needs_proc
 from tests.faults import Service
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow]
+pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.no_cover]
 
 
 @pytest.fixture(scope="module")

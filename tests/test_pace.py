@@ -340,6 +340,7 @@ def test_the_law(
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 def test_a_hundred_thousand_wait_and_one_more_costs_no_more() -> None:
     """Cancelled together, they leave nothing behind."""
 

@@ -30,6 +30,7 @@ def test_some_seeds() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @pytest.mark.parametrize("first", range(0, 200, 50))
 def test_200_seeds(first: int) -> None:
     """Nothing lost, nothing twice, no zone half, nothing left over; and every fault and outcome was among them."""
@@ -43,6 +44,7 @@ def test_200_seeds(first: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 def test_a_year_of_a_bot() -> None:
     """Four looks a day, kills, hours without the service: in the end its record says what it should."""
     result = simulate(2016, year=True)
@@ -87,6 +89,7 @@ def _for_any_refusal(self: Any, failure: Any, action: Any) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("worse", "first", "expected"),
     [
