@@ -641,6 +641,17 @@ def test_ctrl_c_in_the_first_moment(seconds: float) -> None:
     assert err.startswith("cfclient: interrupted")
 
 
+def test_a_system_that_holds_no_signals_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There Ctrl-C comes where it comes, and everything else is as everywhere."""
+    monkeypatch.delattr(signal, "pthread_sigmask")
+
+    code = main(["zones", "--demo", "--format", "jsonl"])
+
+    assert (0, "") == (code, capsys.readouterr().err)
+
+
 def test_ctrl_c_while_this_process_loads_the_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ The exit codes of every command:
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,8 +37,6 @@ def held_back() -> Iterator[None]:
 
     While modules are loaded it could come in a callback of Python's own, which prints it and goes on.
     """
-    import signal
-
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
