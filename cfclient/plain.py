@@ -70,7 +70,10 @@ _BOOLS: Final[Mapping[object, bool]] = {
 
 
 def _to_bool(value: Any, _: object = None) -> bool:
-    found = _BOOLS.get(str(value).strip().lower()) if isinstance(value, int | str) else None
+    # Nearly always it is one of these texts or numbers; whatever else it is, its text may be.
+    found = _BOOLS.get(value) if type(value) is str else None
+    if found is None and isinstance(value, (int, str)):
+        found = _BOOLS.get(str(value).strip().lower())
     if found is None:
         raise Mismatch("a bool, 0 or 1", value)
     return found
@@ -197,7 +200,7 @@ def _form_in(type_: Any, conv: Converter) -> Callable[[Any, Any], Any]:
         return read
     plain = type_.__origin__
     hook = conv.get_structure_hook(plain)
-    return lambda value, _: hook(value, plain)
+    return hook if plain in _SCALARS else lambda value, _: hook(value, plain)
 
 
 def _form_out(type_: Any) -> Callable[[Any], Any]:
@@ -276,17 +279,19 @@ def _with_extra(type_: Any, conv: Converter, convert: Callable[[Any, Any], Any])
             return False
         return True
 
-    def divided(data: Plain, readable: Callable[[str, Any], bool]) -> Any:
-        fit = {key: item for key, item in data.items() if key in known and readable(key, item)}
+    def divided(data: Plain, fit: Plain) -> Any:
         return convert({**fit, "extra": {key: item for key, item in data.items() if key not in fit}}, type_)
 
     def convert_with_extra(value: Any, _: object) -> Any:
         data = _object(value)
         try:
-            return divided(data, lambda _key, _item: True)
+            if data.keys() <= known.keys():
+                return convert(data, type_)
+            return divided(data, {key: item for key, item in data.items() if key in known})
         except Exception:
             # One value that cannot be read must not hide the others.
-            return divided(data, readable)
+            fit = {key: item for key, item in data.items() if key in known and readable(key, item)}
+            return divided(data, fit)
 
     return convert_with_extra
 
@@ -330,9 +335,14 @@ def converter() -> Converter:
     return conv
 
 
+@functools.cache
+def _reading(type_: Any) -> Callable[[Any, Any], Any]:
+    return converter().get_structure_hook(type_)
+
+
 def structure(value: Any, type_: Any) -> Any:
     """The value of this type that the plain data say; raises what `explained` puts into words."""
-    return converter().structure(value, type_)
+    return _reading(type_)(value, type_)
 
 
 def unstructure(value: Any, type_: Any) -> Any:

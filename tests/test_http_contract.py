@@ -828,6 +828,66 @@ async def test_a_system_without_a_store_of_authorities(kind: str, monkeypatch: p
         assert 200 == (await http.exchange(post(server.url))).status
 
 
+class AtOnce(Pycurl):
+    """Every exchange is done as soon as it is asked for."""
+
+    size = 0
+
+    async def send(self, client: Any, request: Request) -> Reply:
+        return Reply(status=200, body=b"x" * self.size)
+
+
+async def rounds(http: AtOnce, *, cancelled: int | None = None) -> list[int]:
+    """In which round of the event loop each of eight exchanges was done that were asked for in one."""
+    now = 0
+    seen: list[int] = []
+
+    async def counts() -> None:
+        nonlocal now
+        while True:
+            now += 1
+            await asyncio.sleep(0)
+
+    async def one() -> None:
+        await http.exchange(post("http://127.0.0.1/api_json.html"))
+        seen.append(now)
+
+    ticking = asyncio.create_task(counts())
+    tasks = [asyncio.create_task(one()) for _ in range(8)]
+    if cancelled is not None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        tasks[cancelled].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    ticking.cancel()
+    return seen
+
+
+@only(["pycurl"])
+async def test_of_large_answers_one_is_handed_over_in_a_round_of_the_loop(kind: str) -> None:
+    """So that each can be used before the next one is read; small ones are, all at once."""
+    async with AtOnce() as http:
+        http.size = 100
+        small = await rounds(http)
+        http.size = 100_000
+        large = await rounds(http)
+        again = await rounds(http)
+
+    assert 1 == len(set(small))
+    assert (8, 8) == (len(set(large)), len(set(again)))
+
+
+@only(["pycurl"])
+async def test_who_was_cancelled_has_no_turn(kind: str) -> None:
+    """And holds up nobody behind it."""
+    async with AtOnce() as http:
+        http.size = 100_000
+        seen = await rounds(http, cancelled=3)
+        again = await rounds(http)
+
+    assert (7, 8) == (len(set(seen)), len(set(again)))
+
+
 def test_a_socket_that_is_closed_has_no_port() -> None:
     """Of several attempts to connect only one is left."""
     assert -1 == _port(1_000_000)

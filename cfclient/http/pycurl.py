@@ -16,6 +16,7 @@ import math
 import select
 import socket
 import ssl
+from collections import deque
 from contextlib import suppress
 from typing import Any, Final, cast
 
@@ -59,6 +60,7 @@ class Pycurl(Pooled[pycurl.AsyncCurlMulti]):
         self._trust_env = trust_env
         self._idle: list[_Handle] = []
         self._sockets: dict[int, int] = {}
+        self._turns = _Turns()
 
     def opened(self) -> pycurl.AsyncCurlMulti:
         """What drives the transfers in the event loop, and keeps their connections."""
@@ -90,6 +92,13 @@ class Pycurl(Pooled[pycurl.AsyncCurlMulti]):
             handle.curl.close()
             raise
         self._idle.append(handle)
+        return reply
+
+    async def exchange(self, request: Request, /) -> Reply:
+        """As `Pooled.exchange`; of large replies that came at once, one is handed over in a round of the event loop."""
+        reply = await super().exchange(request)
+        if len(reply.body) >= _LARGE:
+            await self._turns.take()
         return reply
 
     async def _perform(self, client: pycurl.AsyncCurlMulti, handle: _Handle) -> None:
@@ -127,6 +136,41 @@ class Pycurl(Pooled[pycurl.AsyncCurlMulti]):
         curl.setopt(pycurl.LOW_SPEED_LIMIT, 1)
         curl.setopt(pycurl.LOW_SPEED_TIME, math.ceil(min(self.times.read, 1e6)))
         return curl
+
+
+#: from so many bytes on a reply waits for its turn: what is made of it takes longer than a round of the loop
+_LARGE: Final = 16 * 1024
+
+
+class _Turns:
+    """Lets one pass in each round of the event loop, in order.
+
+    libcurl tells of many transfers at once, and what is made of one answer fills a processor's cache: whoever
+    waits for it takes it while it is there, before the next one is read.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._taken = False
+
+    async def take(self) -> None:
+        loop = asyncio.get_running_loop()
+        if not self._taken:
+            self._taken = True
+            loop.call_soon(self._next, loop)
+            return
+        turn = loop.create_future()
+        self._waiting.append(turn)
+        await turn
+
+    def _next(self, loop: asyncio.AbstractEventLoop) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():  # else who waited was cancelled
+                turn.set_result(None)
+                loop.call_soon(self._next, loop)
+                return
+        self._taken = False
 
 
 _ALWAYS: Final = (
