@@ -11,6 +11,7 @@ import pytest
 
 from cfclient import retry
 from cfclient.actions import Kind
+from cfclient.audit import gather
 from tests.simulation.network import FAULTS
 from tests.simulation.world import Result, simulate
 
@@ -88,6 +89,16 @@ def _for_any_refusal(self: Any, failure: Any, action: Any) -> Any:
         failure.held_back = own
 
 
+async def _looked_at_once(fetch: Any, key: Any, what: str, *, keep: Any) -> tuple[Any, ...]:
+    found: list[Any] = []
+    more = True
+    while more:
+        page = await fetch(len(found))
+        found += keep(page.objs)
+        more = page.has_more and bool(page.objs)
+    return tuple(found)
+
+
 @pytest.mark.slow
 @pytest.mark.no_cover
 @pytest.mark.parametrize(
@@ -97,12 +108,16 @@ def _for_any_refusal(self: Any, failure: Any, action: Any) -> Any:
         ((retry._Retrying, "_cancelled", _no_warning), 0, "0 warned, 0 killed, 0 failed, 1 cancelled"),
         ((retry._Retrying, "_found", _takes_any), 50, "one record was given to two callers"),
         ((retry._Retrying, "_hold", _for_any_refusal), 30, "held back, and the service never said so"),
+        ((retry, "_is_gone", lambda _: False), 45, "carried out 1 times, and said to have failed"),
+        ((gather, "whole", _looked_at_once), 40, "an audit's records never were so"),
     ],
     ids=[
         "creates are repeated blindly",
         "cancelled calls are not logged",
         "any record like it is taken for the new one",
         "a refusal of our own holds all back",
+        "a delete that is repeated has to find something",
+        "an audit looks at each page once",
     ],
 )
 def test_the_invariants_notice(

@@ -76,6 +76,12 @@ class Notes:
         self.say(f"{who}: {action.wire_name} {intent.outcome} {intent.answer!s}")
         return intent
 
+    def broken_off(self, who: str) -> None:
+        """What was under way of these was cancelled."""
+        for intent in self.intents:
+            if intent.who == who and intent.outcome == "killed":
+                intent.outcome, intent.until = "cancelled", trio.current_time()
+
 
 def told(error: CloudflareError) -> Outcome:
     """What an error says of its call: nobody knows, surely not carried out, or the service's no."""
@@ -108,9 +114,7 @@ async def web_app(notes: Notes, open_: Open, zones: list[str], fresh: Iterator[s
                 notes.say(f"{who}: {error}")
         if scope.cancelled_caught:
             notes.say(f"{who}: cancelled")
-            for intent in notes.intents:
-                if intent.who == who and intent.outcome == "killed":
-                    intent.outcome, intent.until = "cancelled", trio.current_time()
+            notes.broken_off(who)
 
     async def asked(client: Client, who: str, zone: str) -> None:
         match draw.randrange(9):
@@ -149,9 +153,37 @@ async def web_app(notes: Notes, open_: Open, zones: list[str], fresh: Iterator[s
             await trio.sleep(draw.expovariate(1 / draw.choice([0.2, 2.0, 20.0])))
 
 
-async def audit(notes: Notes, open_: Open) -> None:
-    """Reads all zones, while others write."""
+async def gardener(notes: Notes, open_: Open, zones: list[str], fresh: Iterator[str], who: str) -> None:
+    """Plants a record at one end of a zone and takes one away at the other, so that what is between moves up."""
+    draw = notes.draw
+    async with open_() as client:
+        while True:
+            await trio.sleep(draw.expovariate(draw.choice([1, 5, 20])))
+            zone = draw.choice(zones)
+            try:
+                records = await client.records(zone).all()
+            except CloudflareError:
+                continue
+            mine = [record for record in records if record.name.startswith("web")]
+            if len(mine) > 5 or (mine and draw.random() < 0.5):
+                await notes.write(who, client, act.RecDelete(zone, mine[0].rec_id))
+            else:
+                await notes.write(who, client, act.RecNew(zone, "A", f"web{draw.randrange(9)}", next(fresh)))
+
+
+async def audit(notes: Notes, open_: Open, zones: list[str], fresh: Iterator[str], *, number: int) -> None:
+    """Reads all zones, while others write; half of the time one who writes as fast as it can."""
     await trio.sleep(notes.draw.random() * 60)
+    async with trio.open_nursery() as nursery:
+        who = f"gardener {number}"
+        if notes.draw.random() < 0.5:
+            nursery.start_soon(gardener, notes, open_, zones, fresh, who)
+        await _audit(notes, open_)
+        nursery.cancel_scope.cancel()
+    notes.broken_off(who)
+
+
+async def _audit(notes: Notes, open_: Open) -> None:
     async with open_() as client:
         since = trio.current_time()
         given = 0
