@@ -13,7 +13,7 @@ import pytest
 
 # Examples are bounded by number, never by time: the machine may be busy. `make release` asks for more, and
 # .ci/run for fewer on the versions of Python that it tries beside the first.
-hypothesis.settings.register_profile("default", deadline=None, max_examples=100)
+hypothesis.settings.register_profile("default", deadline=None, max_examples=50)
 hypothesis.settings.register_profile("few", deadline=None, max_examples=25)
 hypothesis.settings.register_profile("release", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
