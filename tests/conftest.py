@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
+import certifi
 import hypothesis
 import pytest
 
@@ -21,6 +25,14 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default")
 # What is started in the background of a script ignores SIGINT, and hands that on; tests send it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Reading a hundred and forty authorities takes 20 ms, and hundreds of tests open a client: one is as good here.
+_bundle = Path(certifi.where()).read_text(encoding="utf-8")
+_end = "-----END CERTIFICATE-----\n"
+_one = Path(tempfile.mkdtemp(prefix="cfclient-tests-")) / "authorities.pem"
+_one.write_text(_bundle[: _bundle.index(_end) + len(_end)], encoding="utf-8")
+atexit.register(shutil.rmtree, _one.parent, ignore_errors=True)
+os.environ["SSL_CERT_FILE"] = str(_one)
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
