@@ -46,12 +46,13 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What only chance reaches does not count as covered, and what draws many examples takes less time so.
+    """What only chance reaches, or trio alone, does not count as covered: tracing takes as long as the tests themselves.
 
     Of pacing it does: on trio the order of tasks is chance, and every order has its branch.
     """
     for item in items:
-        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False) and "pace" not in item.path.stem:
+        drawn = getattr(getattr(item, "obj", None), "is_hypothesis_test", False)
+        if (drawn or "[trio" in item.nodeid) and "pace" not in item.path.stem:
             item.add_marker("no_cover")
 
 
