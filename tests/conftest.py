@@ -46,7 +46,7 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What only chance reaches, or trio alone, does not count as covered: tracing takes as long as the tests themselves.
+    """What only chance reaches, or trio alone, does not count as covered: tracing takes as long as the tests do.
 
     Of pacing it does: on trio the order of tasks is chance, and every order has its branch.
     """
