@@ -407,6 +407,11 @@ def rows(scale: float) -> Iterator[Row]:
                 number, then = many(int(10_000 * size)), many(int(1000 * size))
                 run = functools.partial(cancelled, there, number=number, then=then, backend=backend, http=http)
                 yield anyio.run(run, backend=backend)
+    for http in ("aiohttp", "pycurl"):
+        with service(zones=many(400)) as there:
+            yield anyio.run(functools.partial(audit, there, http=http))
+        with service(zones=100) as there:
+            yield anyio.run(functools.partial(writes, there, number=many(1000), http=http))
     with service(zones=3, latency=6) as there:
         for http in ("aiohttp", "pycurl"):
             run = functools.partial(cancelled, there, number=many(1000), then=many(1000), backend="asyncio", http=http)
