@@ -70,7 +70,7 @@ _BOOLS: Final[Mapping[object, bool]] = {
 
 
 def _to_bool(value: Any, _: object = None) -> bool:
-    # Nearly always it is one of these texts or numbers; whatever else it is, its text may be.
+    # Nearly always it is one of these texts as they stand.
     found = _BOOLS.get(value) if type(value) is str else None
     if found is None and isinstance(value, (int, str)):
         found = _BOOLS.get(str(value).strip().lower())
@@ -335,14 +335,9 @@ def converter() -> Converter:
     return conv
 
 
-@functools.cache
-def _reading(type_: Any) -> Callable[[Any, Any], Any]:
-    return converter().get_structure_hook(type_)
-
-
 def structure(value: Any, type_: Any) -> Any:
     """The value of this type that the plain data say; raises what `explained` puts into words."""
-    return _reading(type_)(value, type_)
+    return converter().structure(value, type_)
 
 
 def unstructure(value: Any, type_: Any) -> Any:

@@ -567,8 +567,8 @@ def test_ctrl_c() -> None:
     )
 
 
+#: loaded when everything else is, by the loop's beginning
 LAST = "anyio._backends._asyncio"
-"""loaded when everything else is, by the loop's beginning"""
 
 _INTERRUPTED_AT = """
 import signal, sys

@@ -486,13 +486,10 @@ class Tally:
             return
         self._read += 1
         self._records += audit.size
-        for finding in audit.findings:
-            self._severities[finding.severity] += 1
-            self._rules[finding.rule] += 1
-        for rule, _ in audit.not_checked:
-            self._not_checked[rule] += 1
-        for excepted in audit.excepted:
-            self._excepted[excepted.finding.rule] += 1
+        self._severities.update(finding.severity for finding in audit.findings)
+        self._rules.update(finding.rule for finding in audit.findings)
+        self._not_checked.update(rule for rule, _ in audit.not_checked)
+        self._excepted.update(excepted.finding.rule for excepted in audit.excepted)
 
     @property
     def summary(self) -> Summary:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
+from itertools import chain
 from typing import Final, TypeVar
 
 from cfclient.errors import UnexpectedAnswer
@@ -67,32 +68,29 @@ async def whole(
 async def _read(
     fetch: Callable[[int], Awaitable[Page[T]]], key: Callable[[T], str], keep: Callable[[Iterable[T]], Iterable[K]]
 ) -> tuple[K, ...]:
-    found: list[K] = []
-    looks: list[tuple[int, dict[str, K]]] = []
+    pages: list[dict[str, K]] = []
+    offsets: list[int] = []
     seen: set[str] = set()
     offset, more = 0, True
     while more:
         page = await fetch(offset)
-        idents = set(map(key, page.objs))
-        if len(idents) < len(page.objs):
+        entries = _entries(page, key, keep)
+        if len(entries) < len(page.objs):
             ident, _ = Counter(map(key, page.objs)).most_common(1)[0]
             raise _Torn(f"id {ident} came twice on one page")
-        if page.has_more and seen.issuperset(idents):
+        if page.has_more and seen.issuperset(entries):
             raise _Torn(f"the service gave {len(seen)}, announces more and gives none")
-        if seen and (twice := seen & idents):
+        if seen and (twice := seen.intersection(entries)):
             raise _Torn(f"id {min(twice)} came twice, so the listing changed meanwhile")
-        more = page.has_more
+        pages.append(entries)
+        offsets.append(offset)
+        offset, more = offset + len(page.objs), page.has_more
         if more:
-            looks.append((offset, _entries(page, key, keep)))
-            found += looks[-1][1].values()
-            seen |= idents
-        else:
-            found += keep(page.objs)
-        offset += len(page.objs)
-    for begin, before in looks:
+            seen.update(entries)
+    for before, begin in zip(pages[:-1], offsets, strict=False):
         if before != _entries(await fetch(begin), key, keep):
             raise _Torn(f"what stood behind {begin} entries changed meanwhile")
-    return tuple(found)
+    return tuple(chain.from_iterable(entries.values() for entries in pages))
 
 
 def _entries(page: Page[T], key: Callable[[T], str], keep: Callable[[Iterable[T]], Iterable[K]]) -> dict[str, K]:
